@@ -1,0 +1,205 @@
+//! NumPy arrays as views, and new NumPy arrays for results.
+
+use numpy::npyffi::{self, PY_ARRAY_API, npy_intp};
+use numpy::{PyArrayDescr, PyArrayDescrMethods, PyUntypedArray, PyUntypedArrayMethods};
+use poolnd::{PoolError, View, ViewMut};
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+
+use crate::args::{Op, type_name};
+use crate::dtype::Dtype;
+
+/// An array to read: aligned, of native byte order, of a dtype that poolnd pools.
+pub(crate) struct Input<'py> {
+    array: Bound<'py, PyUntypedArray>,
+    pub(crate) dtype: Dtype,
+    /// Strides in elements.
+    strides: Vec<isize>,
+}
+
+impl<'py> Input<'py> {
+    /// Borrows an array in place, whatever its strides; converts anything else to one.
+    pub(crate) fn new(op: Op<'_>, value: &Bound<'py, PyAny>) -> PyResult<Self> {
+        let mut array = match value.cast::<PyUntypedArray>() {
+            Ok(array) if !is_masked(value) => array.clone(),
+            Ok(_) => {
+                let name = op.name;
+                let message = format!(
+                    "{name}(): argument 'input' must be a plain array, not a masked array: \
+                     its mask would be lost (use .filled() first)"
+                );
+                return Err(PyTypeError::new_err(message));
+            }
+            Err(_) => convert(op, value)?,
+        };
+        let dtype = pooled_dtype(op, &array)?;
+        let size = array.dtype().itemsize() as isize;
+        let whole = array.strides().iter().all(|stride| stride % size == 0);
+        let native = array.dtype().is_native_byteorder() != Some(false);
+        if !whole || !native || !array.is_aligned() {
+            array = native_copy(&array)?;
+        }
+        let strides = array.strides().iter().map(|stride| stride / size).collect();
+        Ok(Self { array, dtype, strides })
+    }
+
+    pub(crate) fn shape(&self) -> &[usize] {
+        self.array.shape()
+    }
+
+    pub(crate) fn descr(&self) -> Bound<'py, PyArrayDescr> {
+        self.array.dtype()
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.array.len() * self.array.dtype().itemsize()
+    }
+
+    /// The elements, as a `T` that has the layout of the array's dtype.
+    pub(crate) fn view<T>(&self) -> Result<View<'_, T>, PoolError> {
+        debug_assert_eq!(self.array.dtype().itemsize(), size_of::<T>());
+        // SAFETY: NumPy's shape and strides describe memory that `array` keeps alive; `new` saw
+        // to alignment, and every bit pattern is a value of the dtypes that are pooled.
+        unsafe {
+            let data = (*self.array.as_array_ptr()).fields.data.cast::<T>();
+            View::from_raw_parts(data, self.array.shape(), &self.strides)
+        }
+    }
+
+    /// Whether the channels of an (N, C, spatial...) or (C, spatial...) array are neighbours in
+    /// memory, with `ndim` spatial dimensions outside of them in their order.
+    pub(crate) fn is_channels_last(&self, ndim: usize) -> bool {
+        let channel = self.shape().len() - ndim - 1;
+        let (shape, strides) = (self.shape(), &self.strides);
+        if shape[channel] < 2 || strides[channel] != 1 || self.array.is_c_contiguous() {
+            return false;
+        }
+        let outward = (channel + 1..shape.len()).rev().chain((0..channel).rev());
+        let mut covered = shape[channel] as isize;
+        outward.filter(|&axis| shape[axis] > 1).all(|axis| {
+            let steps_over = strides[axis] >= covered;
+            covered = strides[axis].saturating_mul(shape[axis] as isize);
+            steps_over
+        })
+    }
+}
+
+/// A new array to write.
+pub(crate) struct Output<'py> {
+    array: Bound<'py, PyAny>,
+    shape: Vec<usize>,
+    strides: Vec<isize>,
+}
+
+impl<'py> Output<'py> {
+    /// An uninitialised array in C order, or with the axis `channel` innermost in memory.
+    pub(crate) fn new(
+        descr: Bound<'py, PyArrayDescr>,
+        shape: &[usize],
+        channel: Option<usize>,
+    ) -> PyResult<Self> {
+        let py = descr.py();
+        let size = descr.itemsize() as isize;
+        let order = (0..shape.len()).filter(|&axis| Some(axis) != channel).chain(channel);
+        let mut strides = vec![0isize; shape.len()];
+        let mut step = 1isize;
+        for axis in order.collect::<Vec<_>>().into_iter().rev() {
+            strides[axis] = step;
+            step *= shape[axis].max(1) as isize;
+        }
+        let mut dims: Vec<npy_intp> = shape.iter().map(|&n| n as npy_intp).collect();
+        let mut bytes: Vec<npy_intp> = strides.iter().map(|stride| stride * size).collect();
+        // SAFETY: dims and strides live through the call, which takes the descriptor's reference
+        // and returns a new reference or null with an error set.
+        let array = unsafe {
+            let array = PY_ARRAY_API.PyArray_NewFromDescr(
+                py,
+                npyffi::get_type_object(py, npyffi::NpyTypes::PyArray_Type),
+                descr.into_dtype_ptr(),
+                shape.len() as i32,
+                dims.as_mut_ptr(),
+                bytes.as_mut_ptr(),
+                std::ptr::null_mut(),
+                0,
+                std::ptr::null_mut(),
+            );
+            Bound::from_owned_ptr_or_err(py, array)?
+        };
+        Ok(Self { array, shape: shape.to_vec(), strides })
+    }
+
+    pub(crate) fn view<T>(&mut self) -> Result<ViewMut<'_, T>, PoolError> {
+        // SAFETY: the array is new, so nothing else reads or writes it, and its strides are those
+        // of a permuted C order.
+        unsafe {
+            let data = (*self.array.as_ptr().cast::<npyffi::PyArrayObject>()).fields.data;
+            ViewMut::from_raw_parts(data.cast::<T>(), &self.shape, &self.strides)
+        }
+    }
+
+    pub(crate) fn into_array(self) -> Bound<'py, PyAny> {
+        self.array
+    }
+}
+
+fn pooled_dtype(op: Op<'_>, array: &Bound<'_, PyUntypedArray>) -> PyResult<Dtype> {
+    let descr = array.dtype();
+    Dtype::of(&descr).ok_or_else(|| {
+        let advice = match descr.kind() {
+            b'c' => "complex numbers have no order: pool the real and imaginary parts",
+            b'O' => "convert the objects to a numeric dtype with .astype()",
+            b'f' => "convert to float64 with .astype()",
+            _ => "use bool, an integer, float16, bfloat16, float32 or float64",
+        };
+        let name = op.name;
+        PyTypeError::new_err(format!("\"{name}\" not implemented for dtype {descr}: {advice}"))
+    })
+}
+
+/// Lists, buffers, and whatever else NumPy or DLPack can read.
+fn convert<'py>(op: Op<'_>, value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyUntypedArray>> {
+    let py = value.py();
+    let wrong = |error: &dyn std::fmt::Display| {
+        let (name, got) = (op.name, type_name(value));
+        let message = format!(
+            "{name}(): argument 'input' must be an array or nested lists, not {got}: {error}"
+        );
+        PyTypeError::new_err(message)
+    };
+    if value.is_none() || value.is_instance_of::<pyo3::types::PyString>() {
+        return Err(wrong(&"it has no numbers"));
+    }
+    let numpy = py.import("numpy")?;
+    let only_dlpack = value.hasattr("__dlpack__")? && !value.hasattr("__array__")?;
+    let reader = if only_dlpack { "from_dlpack" } else { "asarray" };
+    let array = numpy.call_method1(reader, (value,)).map_err(|error| {
+        let unreadable =
+            error.is_instance_of::<PyValueError>(py) || error.is_instance_of::<PyTypeError>(py);
+        if unreadable { wrong(&error) } else { error }
+    })?;
+    Ok(array.cast_into::<PyUntypedArray>()?)
+}
+
+fn is_masked(value: &Bound<'_, PyAny>) -> bool {
+    // SAFETY: reading the type of a live object.
+    let exact = unsafe {
+        let array = npyffi::get_type_object(value.py(), npyffi::NpyTypes::PyArray_Type);
+        pyo3::ffi::Py_TYPE(value.as_ptr()) == array
+    };
+    static MASKED: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let masked =
+        || value.py().import("numpy")?.getattr("ma")?.getattr("MaskedArray").map(Bound::unbind);
+    !exact
+        && MASKED
+            .get_or_try_init(value.py(), masked)
+            .and_then(|class| value.is_instance(class.bind(value.py())))
+            .unwrap_or(false)
+}
+
+/// An aligned copy of native byte order, in the memory order of the array.
+fn native_copy<'py>(array: &Bound<'py, PyUntypedArray>) -> PyResult<Bound<'py, PyUntypedArray>> {
+    let native = array.dtype().call_method1("newbyteorder", ("=",))?;
+    let copy = array.call_method1("astype", (native, "K", "unsafe", false, true))?;
+    Ok(copy.cast_into::<PyUntypedArray>()?)
+}

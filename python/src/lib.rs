@@ -1,0 +1,30 @@
+//! `poolnd._core`: the Python door of the `poolnd` crate.
+//!
+//! A call goes: [`args`] reads sizes, [`array`] borrows the input and makes the output,
+//! [`dtype`] turns the array's dtype into a type, and a function of the core does the work without
+//! holding the interpreter. [`torch`] holds the rules that are PyTorch's and not pooling's.
+
+use pyo3::prelude::*;
+
+mod args;
+mod array;
+mod call;
+mod dtype;
+mod error;
+mod pool;
+mod threads;
+mod torch;
+
+/// Pooling operators on NumPy arrays; the public names are in `poolnd.nn`.
+#[pymodule]
+fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("PoolError", error::pool_error_type(module.py())?)?;
+    module.add_function(wrap_pyfunction!(pool::max_pool, module)?)?;
+    module.add_function(wrap_pyfunction!(pool::avg_pool, module)?)?;
+    module.add_function(wrap_pyfunction!(pool::adaptive_max_pool, module)?)?;
+    module.add_function(wrap_pyfunction!(pool::adaptive_avg_pool, module)?)?;
+    module.add_function(wrap_pyfunction!(threads::set_num_threads, module)?)?;
+    module.add_function(wrap_pyfunction!(threads::get_num_threads, module)?)?;
+    module.add_function(wrap_pyfunction!(threads::build_info, module)?)?;
+    Ok(())
+}

@@ -1,0 +1,495 @@
+//! The dtypes: how each is compared for a maximum, and what its averages are summed in.
+//!
+//! [`elements!`](self) at the end of this file is the core's one list of dtypes.
+
+use std::fmt::Debug;
+
+use half::{bf16, f16};
+
+/// A dtype that can be pooled.
+pub trait Element: Copy + Default + Debug + PartialEq + Send + Sync + 'static {
+    /// What maxima are compared as: the type itself, or an integer whose order is the same.
+    type Ordered: Ordered;
+    /// Lanes of the element's width for positions inside a window, where those fit.
+    type Position: Position;
+
+    /// To the comparable form.
+    fn to_ordered(self) -> Self::Ordered;
+    /// Back from the comparable form.
+    fn from_ordered(value: Self::Ordered) -> Self;
+}
+
+/// A type whose maxima follow PyTorch's rule: a NaN beats everything, and of equal values the
+/// first one stays.
+pub trait Ordered: Copy + Send + Sync + 'static {
+    /// Loses against every element: minus infinity, or the smallest integer.
+    const LOWEST: Self;
+
+    /// Whether this is not a number.
+    fn is_nan(self) -> bool;
+    /// Whether `self` is strictly greater; false if either is NaN.
+    fn exceeds(self, other: Self) -> bool;
+    /// Whether both are the same number; false if either is NaN.
+    fn equals(self, other: Self) -> bool;
+
+    /// The larger of `self` and a `later` element.
+    #[inline(always)]
+    fn larger(self, later: Self) -> Self {
+        let best = if later.exceeds(self) { later } else { self };
+        if later.is_nan() { later } else { best }
+    }
+}
+
+macro_rules! ordered {
+    ($($type:ty, $lowest:expr, |$value:ident| $is_nan:expr;)*) => {$(
+        impl Ordered for $type {
+            const LOWEST: Self = $lowest;
+
+            #[inline(always)]
+            fn is_nan(self) -> bool {
+                let $value = self;
+                $is_nan
+            }
+
+            #[inline(always)]
+            fn exceeds(self, other: Self) -> bool {
+                self > other
+            }
+
+            #[inline(always)]
+            fn equals(self, other: Self) -> bool {
+                (self == other) & !self.is_nan()
+            }
+        }
+    )*};
+}
+
+ordered! {
+    u8, u8::MIN, |_value| false;
+    u16, u16::MIN, |_value| false;
+    u32, u32::MIN, |_value| false;
+    u64, u64::MIN, |_value| false;
+    i8, i8::MIN, |_value| false;
+    i16, i16::MIN, |_value| false;
+    i32, i32::MIN, |_value| false;
+    i64, i64::MIN, |_value| false;
+    f32, f32::NEG_INFINITY, |value| value != value;
+    f64, f64::NEG_INFINITY, |value| value != value;
+    HalfKey<F16_INFINITY>, HalfKey(-F16_INFINITY), |value| value.0 == i16::MAX;
+    HalfKey<BF16_INFINITY>, HalfKey(-BF16_INFINITY), |value| value.0 == i16::MAX;
+}
+
+const F16_INFINITY: i16 = 0x7c00;
+const BF16_INFINITY: i16 = 0x7f80;
+
+/// A 16-bit float as an integer of the same order: its magnitude with its sign, so that both
+/// zeros are 0, and every NaN is the largest. `INFINITY` is the magnitude of infinity.
+///
+/// Integer comparison needs no half-precision hardware and runs on lanes of 16 bits.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
+#[repr(transparent)]
+pub struct HalfKey<const INFINITY: i16>(i16);
+
+impl<const INFINITY: i16> HalfKey<INFINITY> {
+    #[inline(always)]
+    fn from_bits(bits: u16) -> Self {
+        let magnitude = (bits & 0x7fff) as i16;
+        let sign = (bits as i16) >> 15;
+        let signed = (magnitude ^ sign) - sign;
+        Self(if magnitude > INFINITY { i16::MAX } else { signed })
+    }
+
+    #[inline(always)]
+    fn to_bits(self) -> u16 {
+        let sign = self.0 >> 15;
+        (((self.0 ^ sign) - sign) as u16) | ((sign as u16) & 0x8000)
+    }
+}
+
+/// Lanes that hold the distance of a tap from its window's start, counted in the plane.
+pub trait Position: Copy + Send + Sync + PartialOrd + 'static {
+    /// Stands for no element; larger than every distance that is used.
+    const NONE: Self;
+    /// From a distance, which must be below [`Self::NONE`].
+    fn from_distance(distance: usize) -> Self;
+    /// The distance as a number, negative for none.
+    fn to_index(self) -> i64;
+    /// `self + distance`.
+    fn plus(self, distance: Self) -> Self;
+    /// Whether distances up to `reach` fit.
+    fn fits(reach: usize) -> bool;
+}
+
+macro_rules! position {
+    ($($type:ty, $signed:ty;)*) => {$(
+        impl Position for $type {
+            // The upper half stays free, so that adding a distance to NONE does not wrap.
+            const NONE: Self = <$type>::MAX / 2 + 1;
+
+            #[inline(always)]
+            fn from_distance(distance: usize) -> Self {
+                distance as Self
+            }
+
+            #[inline(always)]
+            fn to_index(self) -> i64 {
+                i64::from(self as $signed)
+            }
+
+            #[inline(always)]
+            fn plus(self, distance: Self) -> Self {
+                self.wrapping_add(distance)
+            }
+
+            fn fits(reach: usize) -> bool {
+                (reach as u64) < u64::from(Self::NONE)
+            }
+        }
+    )*};
+}
+
+position! {
+    u16, i16;
+    u32, i32;
+    u64, i64;
+}
+
+/// A dtype that can be averaged, with the types its sums are kept in.
+///
+/// A sum must be exact for integers and far more precise than the dtype for floats, but wider
+/// lanes are slower: the first type that is wide enough for the window is used.
+pub trait Mean: Element {
+    /// For windows of at most [`Self::NARROW_TAPS`] elements.
+    type Narrow: Accumulator<Self>;
+    /// For windows of at most [`Self::MIDDLE_TAPS`] elements.
+    type Middle: Accumulator<Self>;
+    /// For larger windows.
+    type Wide: Accumulator<Self>;
+    /// The largest window that [`Self::Narrow`] is used for.
+    const NARROW_TAPS: u64;
+    /// The largest window that [`Self::Middle`] is used for.
+    const MIDDLE_TAPS: u64;
+}
+
+/// A type that sums elements of `T` and divides the sum.
+pub trait Accumulator<T>: Copy + Send + Sync + 'static {
+    /// The divisor in the form that `finish` wants it.
+    type Scale: Copy + Send + Sync;
+    /// The empty sum.
+    const ZERO: Self;
+
+    /// An element as a sum.
+    fn load(value: T) -> Self;
+    /// The sum of two sums; integers of 64 bits wrap around.
+    fn plus(self, other: Self) -> Self;
+    /// Prepares a divisor; 0, of a window without elements, gives NaN or the integer 0.
+    fn scale(divisor: i64) -> Self::Scale;
+    /// The sum divided: rounded to nearest for floats; truncated toward zero for integers and
+    /// clamped to the dtype.
+    fn finish(self, scale: Self::Scale) -> T;
+}
+
+/// Sums of floats. Adding zero turns a negative zero into the zero that a sum from zero gives.
+macro_rules! float_sums {
+    ($($sum:ty: $element:ty, $load:expr, $scale:expr, $divide:expr;)*) => {$(
+        impl Accumulator<$element> for $sum {
+            type Scale = $sum;
+            const ZERO: Self = 0.0;
+
+            #[inline(always)]
+            fn load(value: $element) -> Self {
+                let load: fn($element) -> $sum = $load;
+                load(value)
+            }
+
+            #[inline(always)]
+            fn plus(self, other: Self) -> Self {
+                self + other
+            }
+
+            fn scale(divisor: i64) -> $sum {
+                let scale: fn($sum) -> $sum = $scale;
+                scale(divisor as $sum)
+            }
+
+            #[inline(always)]
+            fn finish(self, scale: $sum) -> $element {
+                let divide: fn($sum, $sum) -> $element = $divide;
+                divide(self + 0.0, scale)
+            }
+        }
+    )*};
+}
+
+// A product with the reciprocal in f64 rounds to the same f32 as the quotient but for ties that
+// division by a number which is no power of two almost never meets; where the sum has the
+// dtype's own precision, or little more, it must be a division.
+float_sums! {
+    f64: f64, |x| x, |d| d, |sum, d| sum / d;
+    f64: f32, |x| f64::from(x), |d| 1.0 / d, |sum, r| (sum * r) as f32;
+    f64: f16, |x| f64::from(widen_f16(x)), |d| d, |sum, d| f16::from_f64(sum / d);
+    f64: bf16, |x| f64::from(widen_bf16(x)), |d| d, |sum, d| bf16::from_f64(sum / d);
+    f32: f16, widen_f16, |d| d, |sum, d| narrow_f16(sum / d);
+    f32: bf16, widen_bf16, |d| d, |sum, d| narrow_bf16(sum / d);
+}
+
+/// Integer sums that are exact and divided by multiplication: adding a half before multiplying
+/// with the reciprocal keeps every quotient clear of the next integer, as long as the sum has
+/// fewer bits than the float (`(sum + 0.5) / d` is at least `0.5 / d` away from any integer).
+macro_rules! small_integer_sums {
+    ($($sum:ty, $float:ty: $element:ty;)*) => {$(
+        impl Accumulator<$element> for $sum {
+            type Scale = $float;
+            const ZERO: Self = 0;
+
+            #[inline(always)]
+            fn load(value: $element) -> Self {
+                <$sum>::from(value)
+            }
+
+            #[inline(always)]
+            fn plus(self, other: Self) -> Self {
+                self.wrapping_add(other)
+            }
+
+            fn scale(divisor: i64) -> $float {
+                if divisor == 0 { 0.0 } else { 1.0 / divisor as $float }
+            }
+
+            #[inline(always)]
+            fn finish(self, scale: $float) -> $element {
+                let half: $float = if self < <Self as Accumulator<$element>>::ZERO { -0.5 } else { 0.5 };
+                ((self as $float + half) * scale) as $element
+            }
+        }
+    )*};
+}
+
+#[allow(unused_comparisons)]
+mod small {
+    use super::Accumulator;
+
+    small_integer_sums! {
+        u16, f32: u8;
+        i16, f32: i8;
+        u32, f64: u8;
+        i32, f64: i8;
+        u32, f64: u16;
+        i32, f64: i16;
+    }
+}
+
+/// Integer sums of 64 bits, divided as integers.
+macro_rules! wide_integer_sums {
+    ($($sum:ty: $($element:ty),*;)*) => {$($(
+        impl Accumulator<$element> for $sum {
+            type Scale = i64;
+            const ZERO: Self = 0;
+
+            #[inline(always)]
+            fn load(value: $element) -> Self {
+                <$sum>::from(value)
+            }
+
+            #[inline(always)]
+            fn plus(self, other: Self) -> Self {
+                self.wrapping_add(other)
+            }
+
+            fn scale(divisor: i64) -> i64 {
+                divisor
+            }
+
+            #[inline(always)]
+            fn finish(self, scale: i64) -> $element {
+                let quotient = i128::from(self).checked_div(scale.into()).unwrap_or(0);
+                quotient.clamp(<$element>::MIN.into(), <$element>::MAX.into()) as $element
+            }
+        }
+    )*)*};
+}
+
+wide_integer_sums! {
+    u64: u8, u16, u32, u64;
+    i64: i8, i16, i32, i64;
+}
+
+/// One line per dtype: its comparable form, position lanes, and the sums of its averages with
+/// the window sizes up to which they are used.
+macro_rules! elements {
+    ($($type:ty: $ordered:ty, |$value:ident| $to:expr, $from:expr, $position:ty
+        $(, sums $narrow:ty = $narrow_taps:expr, $middle:ty = $middle_taps:expr, $wide:ty)?;)*) => {$(
+        impl Element for $type {
+            type Ordered = $ordered;
+            type Position = $position;
+
+            #[inline(always)]
+            fn to_ordered(self) -> $ordered {
+                let $value = self;
+                $to
+            }
+
+            #[inline(always)]
+            fn from_ordered($value: $ordered) -> Self {
+                $from
+            }
+        }
+
+        $(impl Mean for $type {
+            type Narrow = $narrow;
+            type Middle = $middle;
+            type Wide = $wide;
+            const NARROW_TAPS: u64 = $narrow_taps;
+            const MIDDLE_TAPS: u64 = $middle_taps;
+        })?
+    )*};
+}
+
+elements! {
+    bool: u8, |x| u8::from(x), x != 0, u16;
+    u8: u8, |x| x, x, u16, sums u16 = 257, u32 = 1 << 24, u64;
+    i8: i8, |x| x, x, u16, sums i16 = 255, i32 = 1 << 24, i64;
+    u16: u16, |x| x, x, u16, sums u32 = 1 << 16, u32 = 1 << 16, u64;
+    i16: i16, |x| x, x, u16, sums i32 = 1 << 16, i32 = 1 << 16, i64;
+    u32: u32, |x| x, x, u32, sums u64 = u64::MAX, u64 = u64::MAX, u64;
+    i32: i32, |x| x, x, u32, sums i64 = u64::MAX, i64 = u64::MAX, i64;
+    u64: u64, |x| x, x, u64, sums u64 = u64::MAX, u64 = u64::MAX, u64;
+    i64: i64, |x| x, x, u64, sums i64 = u64::MAX, i64 = u64::MAX, i64;
+    f32: f32, |x| x, x, u32, sums f64 = u64::MAX, f64 = u64::MAX, f64;
+    f64: f64, |x| x, x, u64, sums f64 = u64::MAX, f64 = u64::MAX, f64;
+    f16: HalfKey<F16_INFINITY>, |x| HalfKey::from_bits(x.to_bits()), f16::from_bits(x.to_bits()),
+        u16, sums f32 = 1 << 12, f32 = 1 << 12, f64;
+    bf16: HalfKey<BF16_INFINITY>, |x| HalfKey::from_bits(x.to_bits()), bf16::from_bits(x.to_bits()),
+        u16, sums f32 = 1 << 12, f32 = 1 << 12, f64;
+}
+
+#[inline(always)]
+fn widen_bf16(value: bf16) -> f32 {
+    f32::from_bits(u32::from(value.to_bits()) << 16)
+}
+
+/// Rounds to nearest, ties to even; written without branches so that it vectorises.
+#[inline(always)]
+fn narrow_bf16(value: f32) -> bf16 {
+    let bits = value.to_bits();
+    let rounded = (bits.wrapping_add(0x7fff + ((bits >> 16) & 1)) >> 16) as u16;
+    let quiet_nan = (bits >> 16) as u16 | 0x40;
+    bf16::from_bits(if value.is_nan() { quiet_nan } else { rounded })
+}
+
+/// Exact; the exponent is rebiased in integer lanes, and subtracting the smallest normal number
+/// normalises what is subnormal in 16 bits.
+#[inline(always)]
+fn widen_f16(value: f16) -> f32 {
+    const EXPONENT: u32 = 0x1f << 23;
+    const REBIAS: u32 = (127 - 15) << 23;
+    let bits = u32::from(value.to_bits());
+    let sign = (bits & 0x8000) << 16;
+    let magnitude = (bits & 0x7fff) << 13;
+    let normal = magnitude + REBIAS;
+    let subnormal = f32::from_bits(normal + (1 << 23)) - f32::from_bits(REBIAS + (1 << 23));
+    let special = normal + REBIAS;
+    let widened = match magnitude {
+        m if m >= EXPONENT => special,
+        m if m < 1 << 23 => subnormal.to_bits(),
+        _ => normal,
+    };
+    f32::from_bits(widened | sign)
+}
+
+/// Rounds to nearest, ties to even; written without branches so that it vectorises. Adding 0.5
+/// lets the float unit round what will be subnormal: the spacing at 0.5 is the smallest f16.
+#[inline(always)]
+fn narrow_f16(value: f32) -> f16 {
+    const REBIAS: u32 = (127 - 15) << 23;
+    const OVERFLOW: u32 = (127 + 16) << 23;
+    let bits = value.to_bits();
+    let sign = ((bits >> 16) & 0x8000) as u16;
+    let magnitude = bits & 0x7fff_ffff;
+    let rounded =
+        magnitude.wrapping_sub(REBIAS).wrapping_add(0xfff + ((magnitude >> 13) & 1)) >> 13;
+    let subnormal = (f32::from_bits(magnitude) + 0.5).to_bits().wrapping_sub(0.5f32.to_bits());
+    let narrowed = match magnitude {
+        m if m > 0x7f80_0000 => 0x7e00,
+        m if m >= OVERFLOW => 0x7c00,
+        m if m < REBIAS + (1 << 23) => subnormal as u16,
+        _ => rounded as u16,
+    };
+    f16::from_bits(narrowed | sign)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_f16_widens_and_narrows_exactly() {
+        for bits in 0..=u16::MAX {
+            let value = f16::from_bits(bits);
+            let wide = widen_f16(value);
+            if value.is_nan() {
+                assert!(wide.is_nan() && narrow_f16(wide).is_nan());
+            } else {
+                assert_eq!(wide.to_bits(), value.to_f32().to_bits());
+                assert_eq!(narrow_f16(wide).to_bits(), bits);
+            }
+        }
+    }
+
+    #[test]
+    fn narrowing_rounds_like_the_reference() {
+        // A stride through all floats, with neighbours of every f16 midpoint.
+        let strided = (0..=u32::MAX).step_by(4099);
+        let midpoints = (0..0x7c00u32).flat_map(|half| {
+            let low = widen_f16(f16::from_bits(half as u16));
+            let high = widen_f16(f16::from_bits(half as u16 + 1));
+            let middle = (f64::from(low) + f64::from(high.min(65536.0))) / 2.0;
+            let bits = (middle as f32).to_bits();
+            [bits.wrapping_sub(1), bits, bits + 1]
+        });
+        for value in strided.chain(midpoints).map(f32::from_bits) {
+            let (ours16, theirs16) = (narrow_f16(value), f16::from_f32(value));
+            assert!(ours16 == theirs16 || (ours16.is_nan() && theirs16.is_nan()), "{value:e}");
+            let (ours, theirs) = (narrow_bf16(value), bf16::from_f32(value));
+            assert!(ours == theirs || (ours.is_nan() && theirs.is_nan()), "{value:e}");
+        }
+    }
+
+    #[test]
+    fn half_keys_keep_the_order_of_the_numbers() {
+        for (a, b) in [(-1.0, 1.0), (-2.0, -1.0), (0.0, 1e-7), (1.0, f32::INFINITY)] {
+            let (a, b) = (f16::from_f32(a).to_ordered(), f16::from_f32(b).to_ordered());
+            assert!(b.exceeds(a) && !a.exceeds(b));
+        }
+        let zeros = (f16::from_f32(0.0).to_ordered(), f16::from_f32(-0.0).to_ordered());
+        assert!(zeros.0.equals(zeros.1));
+        for value in [f16::NAN, -f16::NAN, f16::from_bits(0x7c01)] {
+            assert!(value.to_ordered().is_nan());
+            assert!(f16::from_ordered(value.to_ordered()).is_nan());
+        }
+        let every = (0..=u16::MAX).map(f16::from_bits).filter(|x| !x.is_nan());
+        assert!(every.into_iter().all(|x| f16::from_ordered(x.to_ordered()) == x));
+    }
+
+    #[test]
+    fn integer_sums_truncate_toward_zero() {
+        for divisor in [1i64, 2, 3, 7, 9, 49, 255, -3, 1 << 40] {
+            for sum in (0..=u16::MAX).step_by(1) {
+                let expected = (i64::from(sum) / divisor).clamp(0, 255) as u8;
+                let narrow =
+                    Accumulator::<u8>::finish(sum, <u16 as Accumulator<u8>>::scale(divisor));
+                let wide = Accumulator::<u8>::finish(
+                    u32::from(sum),
+                    <u32 as Accumulator<u8>>::scale(divisor),
+                );
+                assert_eq!((narrow, wide), (expected, expected), "{sum} / {divisor}");
+            }
+            for sum in i16::MIN..=i16::MAX {
+                let expected = (i64::from(sum) / divisor).clamp(-128, 127) as i8;
+                let narrow =
+                    Accumulator::<i8>::finish(sum, <i16 as Accumulator<i8>>::scale(divisor));
+                assert_eq!(narrow, expected, "{sum} / {divisor}");
+            }
+        }
+    }
+}

@@ -1,0 +1,336 @@
+//! The normal form of a pooling problem: free axes, pooled axes, and the lanes.
+//!
+//! *Lanes* are neighbouring results that are computed alike and so fill vectors. Where a free axis
+//! has neighbours in memory (NHWC), it is the lanes. Where the last pooled axis has, and is long
+//! (NCHW), the outputs along it are, and there is one lane per column. Small planes are too short
+//! for that: there a block of planes becomes the lanes, gathered into scratch and scattered back.
+
+use std::ops::Range;
+
+use smallvec::SmallVec;
+
+use crate::geometry::{Dims, Geometry};
+use crate::reduce::Divisor;
+use crate::window::{Axis, Rule, Taps};
+
+/// A folded row should leave room in a 32 KiB first-level cache for the rows it is folded from.
+const LINE_BYTES: usize = 16 << 10;
+
+/// Scratch for a block of gathered planes, input and output: well inside a second-level cache.
+const GATHER_BYTES: usize = 256 << 10;
+
+/// Rows of at least this many columns fill vectors by themselves.
+const LONG_ROW: usize = 64;
+
+/// Bytes of lanes in a block of gathered planes: one vector, or several of a narrow one.
+const GATHER_LANE_BYTES: usize = 64;
+
+/// Wide lanes are cut so that at least this many columns fit in a line.
+const MIN_COLUMNS: usize = 16;
+
+/// An axis that is not pooled, with its strides.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Free {
+    pub(crate) len: usize,
+    pub(crate) input: isize,
+    pub(crate) output: isize,
+}
+
+/// A pooled axis with its strides: in memory, and in the flat order of the plane.
+#[derive(Debug, Clone)]
+pub(crate) struct Pooled {
+    pub(crate) axis: Axis,
+    pub(crate) input: isize,
+    pub(crate) output: isize,
+    pub(crate) plane: usize,
+    pub(crate) output_plane: usize,
+    /// For a row axis, the rows of every output: looked up once per output row.
+    pub(crate) rows: Vec<OutputRows>,
+}
+
+/// The taps of one output on a row axis.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct OutputRows {
+    pub(crate) taps: Taps,
+    /// Distance in the plane from the unclipped window's start to the first tap.
+    pub(crate) skipped: usize,
+    /// Position in the plane of the unclipped window's start.
+    pub(crate) index: i64,
+    /// What the divisor counts.
+    pub(crate) count: i64,
+    /// Position in the plane of the first tap after the left padding.
+    pub(crate) first: usize,
+}
+
+impl Pooled {
+    fn output_rows(&self, divisor: Divisor) -> Vec<OutputRows> {
+        let rows = |o| {
+            let (taps, start) = (self.axis.taps(o), self.axis.start(o));
+            let counted = match divisor {
+                Divisor::PaddedWindow => self.axis.padded_count(o),
+                _ => taps.count,
+            };
+            OutputRows {
+                taps,
+                skipped: (taps.first as isize - start).unsigned_abs().saturating_mul(self.plane),
+                index: (start as i64).saturating_mul(self.plane as i64),
+                count: counted as i64,
+                first: self.axis.first_after_padding(o).saturating_mul(self.plane),
+            }
+        };
+        (0..self.axis.outputs()).map(rows).collect()
+    }
+}
+
+/// A stretch of output columns whose input columns fit in a line.
+#[derive(Debug, Clone)]
+pub(crate) struct Chunk {
+    /// The column that element 0 of the line is; negative in the left padding.
+    pub(crate) first_column: isize,
+    /// Columns in the line, padding included.
+    pub(crate) columns: usize,
+    /// Those of them that lie inside the axis.
+    pub(crate) inside: Range<usize>,
+    /// Whether the line holds columns outside the axis.
+    pub(crate) padded: bool,
+    /// Outputs that share a column count.
+    pub(crate) runs: SmallVec<[Run; 3]>,
+}
+
+/// Neighbouring outputs whose windows count the same number of columns.
+#[derive(Debug, Clone)]
+pub(crate) struct Run {
+    pub(crate) outputs: Range<usize>,
+    pub(crate) count: i64,
+}
+
+/// A pooling problem in normal form.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) free: Dims<Free>,
+    pub(crate) rows: SmallVec<[Pooled; 2]>,
+    pub(crate) columns: Pooled,
+    pub(crate) lanes: Free,
+    /// Lanes that are swept together.
+    pub(crate) lane_block: usize,
+    /// Whether blocks of lanes are gathered into scratch and scattered from it.
+    pub(crate) gathered: bool,
+    pub(crate) chunks: SmallVec<[Chunk; 1]>,
+    pub(crate) divisor: Divisor,
+    /// Whether some window has no element: one that is dilated past both ends of an axis.
+    pub(crate) has_empty: bool,
+    /// Elements of a plane.
+    pub(crate) volume: usize,
+}
+
+impl Plan {
+    /// `element` and `line_element` are bytes of an element in memory and in a line.
+    pub(crate) fn new(
+        geometry: &Geometry,
+        divisor: Divisor,
+        input: &[isize],
+        output: &[isize],
+        [element, line_element]: [usize; 2],
+    ) -> Self {
+        let mut rows = pooled_axes(geometry, input, output);
+        let columns = rows.pop().unwrap_or_else(|| Pooled {
+            // Nothing is pooled: one column that every output copies.
+            axis: Axis::single(),
+            input: 0,
+            output: 0,
+            plane: 1,
+            output_plane: 1,
+            rows: Vec::new(),
+        });
+        for row in &mut rows {
+            row.rows = row.output_rows(divisor);
+        }
+        let mut free = free_axes(geometry, input, output);
+        let pooled = geometry.pooled();
+        let volume = saturating_product(pooled.iter().map(|(_, axis)| axis.len()));
+        let outputs = saturating_product(pooled.iter().map(|(_, axis)| axis.outputs()));
+        let plane_bytes = volume.saturating_add(outputs).saturating_mul(element);
+        let has_empty = pooled.iter().any(|(_, axis)| has_empty(axis));
+        let (lanes, lane_block, gathered) =
+            choose_lanes(&mut free, &columns, plane_bytes, element, line_element);
+        let capacity = LINE_BYTES / (line_element * lane_block);
+        let chunks = chunks(&columns.axis, capacity.max(1), divisor);
+        Self {
+            free,
+            rows,
+            columns,
+            lanes,
+            lane_block,
+            gathered,
+            chunks,
+            divisor,
+            has_empty,
+            volume,
+        }
+    }
+
+    /// Blocks of lanes over all free axes.
+    pub(crate) fn blocks(&self) -> usize {
+        let free: usize = self.free.iter().map(|axis| axis.len).product();
+        free * self.lanes.len.div_ceil(self.lane_block)
+    }
+
+    /// Output rows of a plane.
+    pub(crate) fn output_rows(&self) -> usize {
+        self.rows.iter().map(|row| row.axis.outputs()).product()
+    }
+}
+
+/// Without dilation every window of a non-empty axis has an element.
+fn has_empty(axis: &Axis) -> bool {
+    let dilated = !matches!(axis.rule, Rule::Sliding { dilation: 1, .. } | Rule::Adaptive);
+    (dilated || axis.is_empty()) && (0..axis.outputs()).any(|o| axis.taps(o).count == 0)
+}
+
+fn saturating_product(factors: impl Iterator<Item = usize>) -> usize {
+    factors.fold(1, usize::saturating_mul)
+}
+
+fn pooled_axes(geometry: &Geometry, input: &[isize], output: &[isize]) -> SmallVec<[Pooled; 2]> {
+    let (mut plane, mut output_plane) = (1usize, 1usize);
+    let mut pooled: SmallVec<[Pooled; 2]> = SmallVec::new();
+    for (axis, windows) in geometry.pooled().iter().rev() {
+        pooled.push(Pooled {
+            axis: windows.clone(),
+            input: input[*axis],
+            output: output[*axis],
+            plane,
+            output_plane,
+            rows: Vec::new(),
+        });
+        plane = plane.saturating_mul(windows.len());
+        output_plane = output_plane.saturating_mul(windows.outputs());
+    }
+    pooled.reverse();
+    pooled
+}
+
+/// The axes that are not pooled, outermost first, those merged that step like one.
+fn free_axes(geometry: &Geometry, input: &[isize], output: &[isize]) -> Dims<Free> {
+    let pooled = |axis: usize| geometry.pooled().iter().any(|(pooled, _)| *pooled == axis);
+    let mut axes: Dims<Free> = geometry
+        .input_shape()
+        .iter()
+        .enumerate()
+        .filter(|&(axis, &len)| len != 1 && !pooled(axis))
+        .map(|(axis, &len)| Free { len, input: input[axis], output: output[axis] })
+        .collect();
+    axes.sort_by_key(|axis| {
+        std::cmp::Reverse((axis.output.unsigned_abs(), axis.input.unsigned_abs()))
+    });
+    let mut merged: Dims<Free> = Dims::new();
+    for axis in axes {
+        match merged.last_mut() {
+            Some(outer)
+                if outer.input == axis.input * axis.len as isize
+                    && outer.output == axis.output * axis.len as isize =>
+            {
+                *outer = Free { len: outer.len * axis.len, ..axis };
+            }
+            _ => merged.push(axis),
+        }
+    }
+    merged
+}
+
+/// Takes the lanes out of the free axes; also how many to sweep together, and whether to gather.
+fn choose_lanes(
+    free: &mut Dims<Free>,
+    columns: &Pooled,
+    plane_bytes: usize,
+    element: usize,
+    line_element: usize,
+) -> (Free, usize, bool) {
+    if let Some(at) = free.iter().position(|axis| axis.input == 1 && axis.output == 1) {
+        let lanes = free.remove(at);
+        let widest = (LINE_BYTES / MIN_COLUMNS / line_element).max(1);
+        return (lanes, lanes.len.min(widest), false);
+    }
+    let own_lanes = columns.input == 1 && columns.axis.len() >= LONG_ROW;
+    let block = (GATHER_LANE_BYTES / element).max(1);
+    if !own_lanes && plane_bytes.saturating_mul(block) <= GATHER_BYTES {
+        let longest = (0..free.len()).max_by_key(|&at| free[at].len);
+        if let Some(at) = longest.filter(|&at| free[at].len >= 4) {
+            let lanes = free.remove(at);
+            return (lanes, lanes.len.min(block), true);
+        }
+    }
+    (Free { len: 1, input: 0, output: 0 }, 1, false)
+}
+
+/// Cuts the outputs so that each stretch reads at most `capacity` columns, or is one output.
+fn chunks(axis: &Axis, capacity: usize, divisor: Divisor) -> SmallVec<[Chunk; 1]> {
+    let padded = holds_padding(axis);
+    let mut chunks = SmallVec::new();
+    let mut from = 0;
+    while from < axis.outputs() {
+        let first_column = span(axis, padded, from).0;
+        let fits = |to: usize| span(axis, padded, to).1 - first_column <= capacity as isize;
+        let mut to = from + 1;
+        if fits(axis.outputs() - 1) {
+            to = axis.outputs();
+        }
+        while to < axis.outputs() && fits(to) {
+            to += 1;
+        }
+        let end = span(axis, padded, to - 1).1.max(first_column);
+        let clip = |column: isize| column.clamp(0, axis.len() as isize) as usize;
+        chunks.push(Chunk {
+            first_column,
+            columns: (end - first_column).unsigned_abs(),
+            inside: clip(first_column)..clip(end),
+            padded,
+            runs: runs(axis, from..to, divisor),
+        });
+        from = to;
+    }
+    chunks
+}
+
+/// Whether the padding of an axis is small enough to keep in the line as identities. Windows
+/// longer than the axis, or dilated past it, are clipped tap by tap instead.
+fn holds_padding(axis: &Axis) -> bool {
+    match axis.rule {
+        Rule::Sliding { kernel, dilation, .. } => {
+            (kernel - 1).saturating_mul(dilation) < axis.len().saturating_mul(2) + 64
+        }
+        Rule::Adaptive => false,
+    }
+}
+
+/// The columns `start..end` that output `o` reads from the line.
+fn span(axis: &Axis, padded: bool, o: usize) -> (isize, isize) {
+    let start = axis.start(o);
+    if padded {
+        return (start, start + axis.max_reach() as isize + 1);
+    }
+    let taps = axis.taps(o);
+    let first =
+        if taps.count == 0 { start.clamp(0, axis.len() as isize) } else { taps.first as isize };
+    (first, first.max(taps.end() as isize))
+}
+
+fn runs(axis: &Axis, outputs: Range<usize>, divisor: Divisor) -> SmallVec<[Run; 3]> {
+    let count = |o: usize| match divisor {
+        Divisor::PaddedWindow => axis.padded_count(o) as i64,
+        Divisor::Window => axis.taps(o).count as i64,
+        Divisor::Fixed(_) => 1,
+    };
+    let mut runs: SmallVec<[Run; 3]> = SmallVec::new();
+    if matches!(divisor, Divisor::Fixed(_)) {
+        runs.push(Run { outputs, count: 1 });
+        return runs;
+    }
+    for o in outputs {
+        match runs.last_mut() {
+            Some(run) if run.count == count(o) => run.outputs.end = o + 1,
+            _ => runs.push(Run { outputs: o..o + 1, count: count(o) }),
+        }
+    }
+    runs
+}

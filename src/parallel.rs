@@ -1,0 +1,120 @@
+//! How work is split over threads, and when it is not.
+
+use crate::Level;
+
+/// Below this many bytes of input and output a call stays on its thread: waking another one
+/// costs more than the work.
+#[cfg(feature = "rayon")]
+const MIN_PARALLEL_BYTES: usize = 512 << 10;
+
+/// Tasks per thread: enough to even out what each costs, few enough to hide their set-up.
+#[cfg(feature = "rayon")]
+const TASKS_PER_THREAD: usize = 4;
+
+/// Where and how a call runs: the instruction set and the threads.
+///
+/// The default is the best instruction set and, with the `rayon` feature, the current rayon
+/// pool. Results have the same bits whatever is chosen here.
+#[derive(Debug, Clone, Copy)]
+pub struct Execution<'p> {
+    level: Level,
+    threads: Threads<'p>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Threads<'p> {
+    One(std::marker::PhantomData<&'p ()>),
+    #[cfg(feature = "rayon")]
+    Current,
+    #[cfg(feature = "rayon")]
+    Pool(&'p rayon::ThreadPool),
+}
+
+impl Default for Execution<'_> {
+    fn default() -> Self {
+        #[cfg(feature = "rayon")]
+        let threads = Threads::Current;
+        #[cfg(not(feature = "rayon"))]
+        let threads = Threads::One(std::marker::PhantomData);
+        Self { level: Level::best(), threads }
+    }
+}
+
+impl<'p> Execution<'p> {
+    /// Everything on the calling thread.
+    #[must_use]
+    pub fn single_threaded() -> Self {
+        Self { threads: Threads::One(std::marker::PhantomData), ..Self::default() }
+    }
+
+    /// The calling thread and the threads of `pool`, less one.
+    #[cfg(feature = "rayon")]
+    #[must_use]
+    pub fn on(pool: &'p rayon::ThreadPool) -> Self {
+        Self { threads: Threads::Pool(pool), ..Self::default() }
+    }
+
+    /// The same threads with another instruction set, if this processor has it.
+    #[must_use]
+    pub fn level(self, level: Level) -> Self {
+        let level = if level.is_supported() { level } else { self.level };
+        Self { level, ..self }
+    }
+
+    /// The instruction set that kernels are to use.
+    pub(crate) fn chosen_level(&self) -> Level {
+        self.level
+    }
+
+    fn threads(&self) -> usize {
+        match self.threads {
+            Threads::One(_) => 1,
+            #[cfg(feature = "rayon")]
+            Threads::Current => rayon::current_num_threads(),
+            #[cfg(feature = "rayon")]
+            Threads::Pool(pool) => pool.current_num_threads(),
+        }
+    }
+
+    /// How many tasks to cut work of `bytes` bytes into; 1 when it should stay on its thread.
+    pub(crate) fn tasks(&self, bytes: usize) -> usize {
+        match self.threads() {
+            #[cfg(feature = "rayon")]
+            threads if threads > 1 && bytes >= MIN_PARALLEL_BYTES => threads * TASKS_PER_THREAD,
+            _ => 1,
+        }
+    }
+
+    /// Calls `task` for every number below `tasks`, on the calling thread and its helpers.
+    pub(crate) fn run(&self, tasks: usize, task: impl Fn(usize) + Sync) {
+        #[cfg(feature = "rayon")]
+        if tasks > 1 && self.threads() > 1 {
+            let next = std::sync::atomic::AtomicUsize::new(0);
+            let work = || {
+                loop {
+                    let index = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                    if index >= tasks {
+                        break;
+                    }
+                    task(index);
+                }
+            };
+            let helpers = (self.threads() - 1).min(tasks - 1);
+            match self.threads {
+                Threads::Pool(pool) => pool.in_place_scope(|scope| share(scope, helpers, &work)),
+                _ => rayon::in_place_scope(|scope| share(scope, helpers, &work)),
+            }
+            return;
+        }
+        (0..tasks).for_each(task);
+    }
+}
+
+/// Runs `work` on the calling thread while up to `helpers` others do the same.
+#[cfg(feature = "rayon")]
+fn share<'s>(scope: &rayon::Scope<'s>, helpers: usize, work: &'s (impl Fn() + Sync)) {
+    for _ in 0..helpers {
+        scope.spawn(|_| work());
+    }
+    work();
+}

@@ -1,0 +1,115 @@
+//! The operations: what a window is reduced with, as zero-sized types.
+
+use std::marker::PhantomData;
+
+use crate::element::{Accumulator, Element, Ordered};
+
+/// What the sum of a window is divided by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Divisor {
+    /// The number of elements the window has inside the array or its padding: PyTorch's
+    /// `count_include_pad=True`.
+    #[default]
+    PaddedWindow,
+    /// The number of elements the window has inside the array.
+    Window,
+    /// This number, which must not be zero: PyTorch's `divisor_override`.
+    Fixed(i64),
+}
+
+/// An associative reduction of elements `T`.
+pub(crate) trait Reduce<T>: Copy + Send + Sync {
+    /// What partial results are kept in.
+    type Partial: Copy + Send + Sync;
+    /// How a partial result becomes an element: the divisor of an average, nothing for a maximum.
+    type Scale: Copy + Send + Sync;
+
+    /// Combined with anything, gives that.
+    fn identity(self) -> Self::Partial;
+    /// One element as a partial result.
+    fn load(self, element: T) -> Self::Partial;
+    /// The result of both, `later` coming after `earlier` in the window.
+    fn combine(self, earlier: Self::Partial, later: Self::Partial) -> Self::Partial;
+    /// The scale for a window of `divisor` counted elements.
+    fn scale(self, divisor: i64) -> Self::Scale;
+    /// The element that a window's result stands for.
+    fn finish(self, partial: Self::Partial, scale: Self::Scale) -> T;
+}
+
+/// The largest element; a NaN wins, the first of equals stays.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Maximum;
+
+impl<T: Element> Reduce<T> for Maximum {
+    type Partial = T::Ordered;
+    type Scale = ();
+
+    #[inline(always)]
+    fn identity(self) -> T::Ordered {
+        T::Ordered::LOWEST
+    }
+
+    #[inline(always)]
+    fn load(self, element: T) -> T::Ordered {
+        element.to_ordered()
+    }
+
+    #[inline(always)]
+    fn combine(self, earlier: T::Ordered, later: T::Ordered) -> T::Ordered {
+        earlier.larger(later)
+    }
+
+    #[inline(always)]
+    fn scale(self, _divisor: i64) {}
+
+    #[inline(always)]
+    fn finish(self, partial: T::Ordered, (): ()) -> T {
+        T::from_ordered(partial)
+    }
+}
+
+/// The sum of the elements over a divisor, summed in `A`.
+#[derive(Debug)]
+pub(crate) struct Average<A>(PhantomData<A>);
+
+impl<A> Average<A> {
+    pub(crate) const NEW: Self = Self(PhantomData);
+}
+
+impl<A> Clone for Average<A> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<A> Copy for Average<A> {}
+
+impl<T: Element, A: Accumulator<T>> Reduce<T> for Average<A> {
+    type Partial = A;
+    type Scale = A::Scale;
+
+    #[inline(always)]
+    fn identity(self) -> A {
+        A::ZERO
+    }
+
+    #[inline(always)]
+    fn load(self, element: T) -> A {
+        A::load(element)
+    }
+
+    #[inline(always)]
+    fn combine(self, earlier: A, later: A) -> A {
+        earlier.plus(later)
+    }
+
+    #[inline(always)]
+    fn scale(self, divisor: i64) -> A::Scale {
+        A::scale(divisor)
+    }
+
+    #[inline(always)]
+    fn finish(self, partial: A, scale: A::Scale) -> T {
+        partial.finish(scale)
+    }
+}

@@ -1,0 +1,132 @@
+//! Run-time choice of the instruction set; the only file that names one.
+//!
+//! Kernels are plain generic loops over fixed tiles of lanes, marked `#[inline(always)]`.
+//! [`dispatch`] compiles the same [`Work`] once per [`Level`] inside a function that carries the
+//! target features, where the compiler turns the tiles into vectors of that width. A function
+//! that is not inlined into [`Work::run`] loses the features, so everything hot below it must be.
+//! Call [`dispatch`] inside a thread's task, not around the task: features do not cross threads.
+
+use std::sync::atomic::{AtomicU8, Ordering};
+
+/// An instruction set that kernels are compiled for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// What every processor of the target has: SSE2 on x86-64, NEON on 64-bit Arm.
+    Baseline,
+    /// AVX2 with FMA and F16C (x86-64).
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    /// AVX-512 F, BW, DQ and VL on top of AVX2 (x86-64).
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+}
+
+impl Level {
+    /// Every level, lowest first.
+    #[cfg(target_arch = "x86_64")]
+    const ALL: [Self; 3] = [Self::Baseline, Self::Avx2, Self::Avx512];
+    /// Every level, lowest first.
+    #[cfg(not(target_arch = "x86_64"))]
+    const ALL: [Self; 1] = [Self::Baseline];
+
+    /// The levels this processor can run, lowest first.
+    #[must_use]
+    pub fn available() -> Vec<Self> {
+        Self::ALL.into_iter().filter(|level| level.is_supported()).collect()
+    }
+
+    /// The best level this processor can run, or the one that the environment variable
+    /// `POOLND_INSTRUCTION_SET` names, if it can run that. Looked up once.
+    #[must_use]
+    pub fn best() -> Self {
+        static BEST: AtomicU8 = AtomicU8::new(u8::MAX);
+        let cached = BEST.load(Ordering::Relaxed);
+        if let Some(&level) = Self::ALL.get(usize::from(cached)) {
+            return level;
+        }
+        let available = Self::available();
+        let wanted = std::env::var("POOLND_INSTRUCTION_SET").ok();
+        let named = available.iter().find(|level| wanted.as_deref() == Some(level.name()));
+        let level = *named.or(available.last()).unwrap_or(&Self::Baseline);
+        BEST.store(level as u8, Ordering::Relaxed);
+        level
+    }
+
+    /// The level's name: `baseline`, `avx2` or `avx512`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Baseline => "baseline",
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => "avx2",
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => "avx512",
+        }
+    }
+
+    /// Whether this processor can run the level.
+    #[must_use]
+    pub fn is_supported(self) -> bool {
+        match self {
+            Self::Baseline => true,
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => {
+                is_x86_feature_detected!("avx2")
+                    && is_x86_feature_detected!("fma")
+                    && is_x86_feature_detected!("f16c")
+                    && is_x86_feature_detected!("bmi2")
+            }
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => {
+                Self::Avx2.is_supported()
+                    && is_x86_feature_detected!("avx512f")
+                    && is_x86_feature_detected!("avx512bw")
+                    && is_x86_feature_detected!("avx512dq")
+                    && is_x86_feature_detected!("avx512vl")
+            }
+        }
+    }
+}
+
+/// Work to compile for every level.
+pub(crate) trait Work {
+    /// Does it. Implementations are `#[inline(always)]`, and so is all they call that is hot.
+    fn run(self);
+}
+
+/// Runs `work` compiled for `level`, which must be available: [`crate::Execution`] sees to that
+/// once, so that no check stands between a row and its kernel.
+#[inline(always)]
+pub(crate) fn dispatch<W: Work>(level: Level, work: W) {
+    debug_assert!(level.is_supported());
+    match level {
+        Level::Baseline => baseline(work),
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx2 => {
+            // SAFETY: the processor has the features, or the level would not be here.
+            unsafe { with_avx2(work) }
+        }
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx512 => {
+            // SAFETY: as above.
+            unsafe { with_avx512(work) }
+        }
+    }
+}
+
+#[inline(never)]
+fn baseline<W: Work>(work: W) {
+    work.run();
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c,bmi2")]
+fn with_avx512<W: Work>(work: W) {
+    work.run();
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma,f16c,bmi2")]
+fn with_avx2<W: Work>(work: W) {
+    work.run();
+}

@@ -1,0 +1,1 @@
+"""The Python tests: a package, so that the test files can share the references beside them."""

@@ -73,8 +73,8 @@ ordered! {
     i16, i16::MIN, |_value| false;
     i32, i32::MIN, |_value| false;
     i64, i64::MIN, |_value| false;
-    f32, f32::NEG_INFINITY, |value| value != value;
-    f64, f64::NEG_INFINITY, |value| value != value;
+    f32, f32::NEG_INFINITY, |value| f32::is_nan(value);
+    f64, f64::NEG_INFINITY, |value| f64::is_nan(value);
     HalfKey<F16_INFINITY>, HalfKey(-F16_INFINITY), |value| value.0 == i16::MAX;
     HalfKey<BF16_INFINITY>, HalfKey(-BF16_INFINITY), |value| value.0 == i16::MAX;
 }
@@ -265,7 +265,6 @@ macro_rules! small_integer_sums {
     )*};
 }
 
-#[allow(unused_comparisons)]
 mod small {
     use super::Accumulator;
 
@@ -314,6 +313,11 @@ wide_integer_sums! {
     i64: i8, i16, i32, i64;
 }
 
+/// A truth value in a byte, of which every other than 0 is true: what NumPy's bool arrays hold.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[repr(transparent)]
+pub struct Truth(u8);
+
 /// One line per dtype: its comparable form, position lanes, and the sums of its averages with
 /// the window sizes up to which they are used.
 macro_rules! elements {
@@ -347,6 +351,7 @@ macro_rules! elements {
 
 elements! {
     bool: u8, |x| u8::from(x), x != 0, u16;
+    Truth: u8, |x| u8::from(x.0 != 0), Truth(x), u16;
     u8: u8, |x| x, x, u16, sums u16 = 257, u32 = 1 << 24, u64;
     i8: i8, |x| x, x, u16, sums i16 = 255, i32 = 1 << 24, i64;
     u16: u16, |x| x, x, u16, sums u32 = 1 << 16, u32 = 1 << 16, u64;

@@ -111,4 +111,29 @@ pub enum PoolError {
     /// A divisor of zero.
     #[error("divisor must be not zero, but got divisor_override=0")]
     ZeroDivisor,
+    /// A listed window that reaches outside its axis.
+    #[error("window {taps:?} reaches outside an axis of length {len}")]
+    TapsOutside {
+        /// Length of the axis.
+        len: usize,
+        /// The window.
+        taps: crate::Taps,
+    },
+    /// A position that the plane does not have.
+    #[error(
+        "Found an invalid max index: {index} (the plane has {volume} elements, so indices must be \
+         from 0 to {last})", last = *volume as i128 - 1
+    )]
+    IndexOutside {
+        /// The position.
+        index: i64,
+        /// Elements of the plane.
+        volume: usize,
+    },
+    /// A power of zero has no root.
+    #[error("norm_type must be finite and not zero, but got norm_type={norm_type}")]
+    NormType {
+        /// The power, as text: floats have no total equality.
+        norm_type: String,
+    },
 }

@@ -50,6 +50,30 @@ impl Geometry {
         Ok(Self { input: Dims::from_slice(shape), output, pooled })
     }
 
+    /// The geometry of the gradient: from the output's shape back to the input's.
+    pub(crate) fn transposed(&self) -> Self {
+        let pooled = self.pooled.iter().map(|(axis, windows)| (*axis, windows.transposed()));
+        Self {
+            input: self.output.clone(),
+            output: self.input.clone(),
+            pooled: pooled.collect(),
+        }
+    }
+
+    /// The same windows on `planes` contiguous planes: shape `[planes, pooled axes...]`.
+    pub(crate) fn planes(&self, planes: usize) -> Self {
+        let pooled = self.pooled.iter().enumerate();
+        let lengths = |len: fn(&Axis) -> usize| {
+            let axes = self.pooled.iter().map(|(_, axis)| len(axis));
+            std::iter::once(planes).chain(axes).collect()
+        };
+        Self {
+            input: lengths(Axis::len),
+            output: lengths(Axis::outputs),
+            pooled: pooled.map(|(i, (_, axis))| (i + 1, axis.clone())).collect(),
+        }
+    }
+
     /// Shape of the array to pool.
     #[must_use]
     pub fn input_shape(&self) -> &[usize] {

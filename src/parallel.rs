@@ -61,6 +61,11 @@ impl<'p> Execution<'p> {
         Self { level, ..self }
     }
 
+    /// The same instruction set on the calling thread alone.
+    pub(crate) fn one_thread(&self) -> Self {
+        Self { threads: Threads::One(std::marker::PhantomData), ..*self }
+    }
+
     /// The instruction set that kernels are to use.
     pub(crate) fn chosen_level(&self) -> Level {
         self.level

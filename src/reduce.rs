@@ -113,3 +113,60 @@ impl<T: Element, A: Accumulator<T>> Reduce<T> for Average<A> {
         partial.finish(scale)
     }
 }
+
+/// The root of the mean square, times the root of the kernel's volume.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Square {
+    pub(crate) kernel_volume: f64,
+}
+
+/// The `norm_type`-th root of the mean `norm_type`-th power times the kernel's volume.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Power {
+    pub(crate) norm_type: f64,
+    pub(crate) kernel_volume: f64,
+}
+
+/// A reduction by the sum of `$power` of the elements, finished by `$root`.
+macro_rules! power_sum {
+    ($type:ty, |$self:ident, $x:ident| $power:expr, |$sum:ident| $root:expr) => {
+        impl<T: Element> Reduce<T> for $type
+        where
+            f64: Accumulator<T>,
+        {
+            type Partial = f64;
+            type Scale = f64;
+
+            #[inline(always)]
+            fn identity(self) -> f64 {
+                0.0
+            }
+
+            #[inline(always)]
+            fn load($self, element: T) -> f64 {
+                let $x = <f64 as Accumulator<T>>::load(element);
+                $power
+            }
+
+            #[inline(always)]
+            fn combine(self, earlier: f64, later: f64) -> f64 {
+                earlier + later
+            }
+
+            #[inline(always)]
+            fn scale(self, divisor: i64) -> f64 {
+                self.kernel_volume / divisor as f64
+            }
+
+            #[inline(always)]
+            fn finish($self, partial: f64, scale: f64) -> T {
+                let $sum = partial * scale;
+                let one = <f64 as Accumulator<T>>::scale(1);
+                <f64 as Accumulator<T>>::finish($root, one)
+            }
+        }
+    };
+}
+
+power_sum!(Square, |self, x| x * x, |sum| sum.sqrt());
+power_sum!(Power, |self, x| x.powf(self.norm_type), |sum| sum.powf(1.0 / self.norm_type));

@@ -20,6 +20,8 @@ pub enum Window {
         /// Number of outputs; 0 gives an empty output.
         output_size: usize,
     },
+    /// Windows given one by one, for every other rule.
+    Listed(Vec<Taps>),
 }
 
 impl Window {
@@ -43,7 +45,38 @@ impl Window {
         match self {
             Self::Sliding(sliding) => sliding.resolve(len),
             &Self::Adaptive { output_size } => Ok(Axis::adaptive(len, output_size)),
+            Self::Listed(windows) => match windows.iter().find(|taps| taps.end() > len) {
+                Some(&taps) => Err(PoolError::TapsOutside { len, taps }),
+                None => Ok(Axis::listed(len, windows.clone())),
+            },
         }
+    }
+
+    /// The random windows of fractional max pooling on an axis of `len` elements: `output_size`
+    /// windows of `kernel_size` neighbours, the last one at the end.
+    ///
+    /// Window `i` starts at `int((i + sample) * alpha) - int(sample * alpha)` with
+    /// `alpha = (len - kernel_size) / (output_size - 1)` (Graham, Fractional Max-Pooling, 2014),
+    /// every step rounded by `round` as arithmetic in the input's dtype would be. Samples outside
+    /// `[0, 1)` are used as they are, but windows are kept inside the axis.
+    #[must_use]
+    pub fn fractional(
+        len: usize,
+        kernel_size: usize,
+        output_size: usize,
+        sample: f64,
+        round: impl Fn(f64) -> f64,
+    ) -> Self {
+        let last = len.saturating_sub(kernel_size);
+        let alpha = round(round(last as f64) / round(output_size.saturating_sub(1) as f64));
+        let scaled = |i: usize| round(round(round(i as f64) + sample) * alpha).trunc();
+        let origin = round(sample * alpha).trunc();
+        let start = |i: usize| match i + 1 == output_size {
+            true => last,
+            false => ((scaled(i) - origin) as usize).min(last),
+        };
+        let taps = |i| Taps { first: start(i), count: kernel_size.min(len), step: 1 };
+        Self::Listed((0..output_size).map(taps).collect())
     }
 }
 
@@ -215,6 +248,7 @@ pub struct Axis {
 pub(crate) enum Rule {
     Sliding { kernel: usize, stride: usize, before: usize, after: usize, dilation: usize },
     Adaptive,
+    Listed(Vec<Taps>),
 }
 
 impl Axis {
@@ -232,6 +266,40 @@ impl Axis {
             Rule::Adaptive
         };
         Self { len, outputs, rule }
+    }
+
+    fn listed(len: usize, windows: Vec<Taps>) -> Self {
+        Self { len, outputs: windows.len(), rule: Rule::Listed(windows) }
+    }
+
+    /// The windows of a gradient: for every input position, the outputs that read it.
+    ///
+    /// Output `o` reads position `i` if `i = start(o) + j*dilation` for a tap `j`, so the outputs
+    /// of one position are evenly spaced too, as many apart as `stride` and `dilation` need to
+    /// meet again.
+    pub(crate) fn transposed(&self) -> Self {
+        if let Rule::Sliding { kernel, stride: 1, before, after: _, dilation } = self.rule {
+            let reach = (kernel - 1).saturating_mul(dilation);
+            if before <= reach {
+                let before = reach - before;
+                let after = (self.len + reach).saturating_sub(self.outputs + before);
+                let rule = Rule::Sliding { kernel, stride: 1, before, after, dilation };
+                return Self { len: self.outputs, outputs: self.len, rule };
+            }
+        }
+        let mut windows = vec![Taps { first: 0, count: 0, step: 1 }; self.len];
+        for o in 0..self.outputs {
+            let taps = self.taps(o);
+            for j in 0..taps.count {
+                let readers = &mut windows[taps.first + j * taps.step];
+                match readers.count {
+                    0 => readers.first = o,
+                    count => readers.step = (o - readers.first) / count,
+                }
+                readers.count += 1;
+            }
+        }
+        Self::listed(self.outputs, windows)
     }
 
     /// One element that is its own window.
@@ -263,7 +331,7 @@ impl Axis {
         match self.rule {
             // o * stride < len + before, which resolve() bounded.
             Rule::Sliding { stride, before, .. } => (o * stride) as isize - before as isize,
-            Rule::Adaptive => self.taps(o).first as isize,
+            Rule::Adaptive | Rule::Listed(_) => self.taps(o).first as isize,
         }
     }
 
@@ -298,6 +366,7 @@ impl Axis {
                 let end = ((o + 1) * len).div_ceil(n) as usize;
                 Taps { first, count: end - first, step: 1 }
             }
+            Rule::Listed(ref windows) => windows[o],
         }
     }
 
@@ -310,7 +379,7 @@ impl Axis {
                 let room = (self.len + after) as isize - self.start(o);
                 kernel.min(room.max(0).unsigned_abs().div_ceil(dilation))
             }
-            Rule::Adaptive => self.taps(o).count,
+            Rule::Adaptive | Rule::Listed(_) => self.taps(o).count,
         }
     }
 
@@ -320,6 +389,7 @@ impl Axis {
         match self.rule {
             Rule::Sliding { kernel, .. } => kernel.min(self.len),
             Rule::Adaptive => self.len.min(self.len / self.outputs.max(1) + 2),
+            Rule::Listed(ref windows) => windows.iter().map(|taps| taps.count).max().unwrap_or(0),
         }
     }
 
@@ -328,6 +398,9 @@ impl Axis {
         match self.rule {
             Rule::Sliding { kernel, dilation, .. } => (kernel - 1).saturating_mul(dilation),
             Rule::Adaptive => self.max_count().saturating_sub(1),
+            Rule::Listed(ref windows) => {
+                windows.iter().map(|taps| taps.end() - taps.first).max().unwrap_or(0)
+            }
         }
     }
 }

@@ -94,7 +94,10 @@ class Bench:
     ) -> Result:
         """Compare the libraries on row `index`, then time them in alternating rounds."""
         result = Result(ROWS[index])
-        ready = [w for w in list(self.workers.values()) if self.prepare(w, index, result)]
+        base, *others = self.workers.values()
+        if not self.prepare(base, index, result):
+            return result  # without it there are no ratios
+        ready = [base, *(w for w in others if self.prepare(w, index, result))]
         self.compare(ready, result)
         turns = [w for w in ready if w.name not in result.wrong]
         result.seconds = {w.name: [] for w in turns}
@@ -117,8 +120,6 @@ class Bench:
 
     def compare(self, workers: list[Worker], result: Result) -> None:
         """Note who is wrong: everyone against the reference, and the others against the first."""
-        if not workers:
-            return
         posed = problem.make(result.row)
         truth = reference.Reference(posed)
         agreed: list[np.ndarray] | None = None

@@ -154,13 +154,14 @@ def chart(run: Run, path: Path) -> None:
             )
     floors = [(result.ratio(COPY, run.base), y) for y, result in enumerate(rows)]
     if marks := [mark for mark in floors if mark[0] is not None]:
-        style = {"marker": "|", "s": 70, "color": "grey", "label": "copy of the same bytes"}
+        style = {"marker": "|", "s": 70, "color": "black", "label": "copy of the same bytes"}
         axes.scatter(*zip(*marks, strict=True), **style)
     names = [f"{r.row.label} ({r.row.operator.removesuffix('_pool')})" for r in rows]
     axes.set_yticks(range(len(rows)), names, fontsize=7)
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_xscale("log")
-    axes.set_xlabel(f"times as long as {run.base} (right of the line: slower)")
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.set_xlabel(f"time of one call in calls of {run.base}: right of the line is slower")
     axes.grid(axis="x", which="both", linewidth=0.3)
     axes.grid(axis="y", linewidth=0.3)
     axes.legend(

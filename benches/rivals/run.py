@@ -1,4 +1,4 @@
-"""The rival bench: ``make bench``, or ``make bench ARGS="--rows ResNet --libraries torch,copy"``.
+"""The rival bench: ``make bench``, or ``make bench ARGS="--rows ResNet --libraries copy,torch"``.
 
 A whole run writes docs/benchmarks.md and docs/benchmarks.svg; one that leaves anything out only
 prints its table.
@@ -47,7 +47,9 @@ def options() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", default="", help="only rows whose label contains this text")
-    parser.add_argument("--libraries", default="", help=f"some of {','.join(LIBRARIES)}")
+    parser.add_argument(
+        "--libraries", default="", help=f"beside poolnd, some of {','.join(LIBRARIES[1:])}"
+    )
     parser.add_argument("--rounds", type=int, default=9, help="turns of every library in a row")
     parser.add_argument("--quick", action="store_true", help="three short rounds")
     parser.add_argument("--check", action="store_true", help="no timing: is every row right?")
@@ -61,7 +63,7 @@ def bench(chosen: argparse.Namespace) -> int:
     import report
     from measure import Bench
 
-    libraries = chosen.libraries.split(",") if chosen.libraries else LIBRARIES
+    libraries = {BASE, *chosen.libraries.split(",")} if chosen.libraries else LIBRARIES
     if unknown := set(libraries) - set(LIBRARIES):
         sys.exit(f"--libraries: no adapter for {', '.join(sorted(unknown))}")
     # The base goes first: the others' answers are compared with the first one's.
@@ -77,12 +79,12 @@ def bench(chosen: argparse.Namespace) -> int:
                 results.append(runner.measure(index, rounds, seconds, progress.set_postfix_str))
     finally:
         runner.close()
-    run = report.Run(results, runner.versions, runner.missing, libraries[0], rounds)
+    run = report.Run(results, runner.versions, runner.missing, next(iter(runner.versions)), rounds)
     print(report.table(run))
     print(report.notes(run), report.gaps(run), sep="\n\n")
     if not (chosen.rows or chosen.libraries or chosen.quick):
         report.write(run, DOCS)
-    return int(any(libraries[0] in result.wrong for result in results))
+    return int(any(run.base in result.wrong for result in results))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 //! Reading size arguments: an int, or a sequence of ints, one per pooled dimension.
 
+use poolnd::Divisor;
 use pyo3::exceptions::{PyOverflowError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyFloat, PyInt, PyList, PyString, PyTuple};
@@ -22,10 +23,33 @@ impl Op<'_> {
         refuse(py, self.name, rule)
     }
 
+    /// A `PoolError` about two shapes that do not go together.
+    pub(crate) fn shapes(
+        self,
+        py: Python<'_>,
+        what: &str,
+        got: &[usize],
+        other: &str,
+        expected: &[usize],
+    ) -> PyErr {
+        self.refuse(py, format_args!("{what} has shape {got:?}, but {other} has shape {expected:?}"))
+    }
+
     /// A `TypeError` in PyTorch's words.
     pub(crate) fn wrong_type(self, argument: &str, wanted: &str, got: &Bound<'_, PyAny>) -> PyErr {
         let (name, got) = (self.name, type_name(got));
         PyTypeError::new_err(format!("{name}(): argument '{argument}' must be {wanted}, not {got}"))
+    }
+
+    /// A `TypeError` about a dtype.
+    pub(crate) fn unsupported(self, dtype: &str, advice: &str) -> PyErr {
+        let name = self.name;
+        PyTypeError::new_err(format!("\"{name}\" not implemented for dtype {dtype}: {advice}"))
+    }
+
+    /// The pooled axes of an array of `rank` dimensions: the last ones.
+    pub(crate) fn axes(self, rank: usize) -> Vec<usize> {
+        (rank.saturating_sub(self.ndim)..rank).collect()
     }
 
     /// One size for all dimensions, or one each.
@@ -86,6 +110,32 @@ impl Op<'_> {
                 Ok(sizes)
             }
         }
+    }
+
+    /// What sums are divided by.
+    pub(crate) fn divisor(
+        self,
+        count_include_pad: &Bound<'_, PyAny>,
+        divisor_override: &Bound<'_, PyAny>,
+    ) -> PyResult<Divisor> {
+        if !divisor_override.is_none() {
+            return Ok(Divisor::Fixed(self.integer("divisor_override", divisor_override, "int")?));
+        }
+        let padded = self.flag("count_include_pad", count_include_pad)?;
+        Ok(if padded { Divisor::PaddedWindow } else { Divisor::Window })
+    }
+
+    /// The lengths of a shape.
+    pub(crate) fn shape(self, argument: &str, value: &Bound<'_, PyAny>) -> PyResult<Vec<usize>> {
+        let items = items(value).ok_or_else(|| self.wrong_type(argument, "tuple of ints", value))??;
+        let length = |item: &Bound<'_, PyAny>| {
+            let length = self.integer(argument, item, "tuple of ints")?;
+            usize::try_from(length).map_err(|_| {
+                let rule = format_args!("{argument} must not be negative, but got {length} in {value}");
+                self.refuse(value.py(), rule)
+            })
+        };
+        items.iter().map(length).collect()
     }
 
     /// A Python or NumPy integer; no bool, float or string.

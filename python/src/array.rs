@@ -44,6 +44,36 @@ impl<'py> Input<'py> {
         Ok(Self { array, dtype, strides })
     }
 
+    /// Borrows positions, which must be int64.
+    pub(crate) fn any_indices(op: Op<'_>, value: &Bound<'py, PyAny>) -> PyResult<Self> {
+        let indices = Self::new(op, value)?;
+        if indices.dtype == Dtype::I64 {
+            return Ok(indices);
+        }
+        let rule = format_args!("elements in indices should be type int64 but got: {:?}", indices.dtype);
+        Err(op.refuse(value.py(), rule))
+    }
+
+    /// [`Self::any_indices`] of a given shape.
+    pub(crate) fn indices(op: Op<'_>, value: &Bound<'py, PyAny>, shape: &[usize]) -> PyResult<Self> {
+        let indices = Self::any_indices(op, value)?;
+        if indices.shape() == shape {
+            return Ok(indices);
+        }
+        let rule = format_args!(
+            "Expected shape of indices to be same as that of the input tensor ({shape:?}) but got \
+             indices tensor with shape: {:?}",
+            indices.shape()
+        );
+        Err(op.refuse(value.py(), rule))
+    }
+
+    /// The elements as f64, in C order.
+    pub(crate) fn to_f64(&self) -> PyResult<Vec<f64>> {
+        let flat = self.array.call_method1("astype", ("float64",))?.call_method0("ravel")?;
+        flat.call_method0("tolist")?.extract()
+    }
+
     pub(crate) fn shape(&self) -> &[usize] {
         self.array.shape()
     }
@@ -85,6 +115,31 @@ impl<'py> Input<'py> {
     }
 }
 
+/// The memory order of a result: that of its input.
+fn channel_axis(op: Op<'_>, input: &Input<'_>) -> Option<usize> {
+    let channel = input.shape().len().checked_sub(op.ndim + 1)?;
+    input.is_channels_last(op.ndim).then_some(channel)
+}
+
+/// A new array of the input's dtype and memory order.
+pub(crate) fn output_like<'py>(
+    op: Op<'_>,
+    input: &Input<'py>,
+    shape: &[usize],
+) -> PyResult<Output<'py>> {
+    Output::new(op, input.descr(), shape, channel_axis(op, input))
+}
+
+/// A new array for positions, of the input's memory order.
+pub(crate) fn indices_like<'py>(
+    py: Python<'py>,
+    op: Op<'_>,
+    input: &Input<'py>,
+    shape: &[usize],
+) -> PyResult<Output<'py>> {
+    Output::new(op, numpy::dtype::<i64>(py), shape, channel_axis(op, input))
+}
+
 /// A new array to write.
 pub(crate) struct Output<'py> {
     array: Bound<'py, PyAny>,
@@ -94,7 +149,8 @@ pub(crate) struct Output<'py> {
 
 impl<'py> Output<'py> {
     /// An uninitialised array in C order, or with the axis `channel` innermost in memory.
-    pub(crate) fn new(
+    fn new(
+        op: Op<'_>,
         descr: Bound<'py, PyArrayDescr>,
         shape: &[usize],
         channel: Option<usize>,
@@ -124,8 +180,12 @@ impl<'py> Output<'py> {
                 0,
                 std::ptr::null_mut(),
             );
-            Bound::from_owned_ptr_or_err(py, array)?
-        };
+            Bound::from_owned_ptr_or_err(py, array)
+        }
+        .map_err(|error| {
+            let too_big = error.is_instance_of::<PyValueError>(py);
+            if too_big { op.refuse(py, format_args!("output of shape {shape:?}: {error}")) } else { error }
+        })?;
         Ok(Self { array, shape: shape.to_vec(), strides })
     }
 
@@ -136,6 +196,12 @@ impl<'py> Output<'py> {
             let data = (*self.array.as_ptr().cast::<npyffi::PyArrayObject>()).fields.data;
             ViewMut::from_raw_parts(data.cast::<T>(), &self.shape, &self.strides)
         }
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        // SAFETY: `new` made this an array.
+        let array = unsafe { self.array.cast_unchecked::<PyUntypedArray>() };
+        array.len() * array.dtype().itemsize()
     }
 
     pub(crate) fn into_array(self) -> Bound<'py, PyAny> {

@@ -2,50 +2,83 @@
 
 use half::{bf16, f16};
 use numpy::{PyArrayDescr, PyArrayDescrMethods};
+use poolnd::Truth;
 use pyo3::prelude::*;
 use pyo3::types::PyStringMethods;
 
-/// Defines [`Dtype`] and [`with_dtype`] from one list: a name and a Rust type per dtype. NumPy's
-/// bool is pooled as the byte it is stored in.
+use crate::run::{self, Call, ElementJob, FloatJob, NumberJob};
+
+/// Defines [`Dtype`] and the functions that turn it into a type from one list: a name and a Rust
+/// type per dtype, by what can be done with it.
 macro_rules! dtypes {
-    ($($name:ident: $type:ty;)*) => {
+    (
+        truth { $($truth:ident: $truth_type:ty;)* }
+        integers { $($integer:ident: $integer_type:ty;)* }
+        floats { $($float:ident: $float_type:ty;)* }
+    ) => {
         /// A dtype that poolnd pools.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub(crate) enum Dtype {
-            $($name,)*
+            $($truth,)*
+            $($integer,)*
+            $($float,)*
         }
 
-        /// Calls a generic visitor with the dtype as a type.
-        pub(crate) fn with_dtype<V: Visitor>(dtype: Dtype, visitor: V) -> V::Output {
-            match dtype {
-                $(Dtype::$name => visitor.visit::<$type>(),)*
+        /// Runs a job that any dtype can do.
+        pub(crate) fn run_element(call: Call<'_, '_>, job: ElementJob<'_, '_>) -> PyResult<()> {
+            match call.input.dtype {
+                $(Dtype::$truth => run::element::<$truth_type>(call, job),)*
+                $(Dtype::$integer => run::element::<$integer_type>(call, job),)*
+                $(Dtype::$float => run::element::<$float_type>(call, job),)*
+            }
+        }
+
+        /// Runs a job that needs averages.
+        pub(crate) fn run_number(call: Call<'_, '_>, job: NumberJob<'_>) -> PyResult<()> {
+            match call.input.dtype {
+                $(Dtype::$integer => run::number::<$integer_type>(call, job),)*
+                $(Dtype::$float => run::number::<$float_type>(call, job),)*
+                Dtype::Bool => Err(call.op.unsupported(
+                    "bool",
+                    "convert to a float for the share of true elements, or take a maximum for \
+                     whether any is true",
+                )),
+            }
+        }
+
+        /// Runs a job that needs fractions.
+        pub(crate) fn run_float(call: Call<'_, '_>, job: FloatJob<'_, '_>) -> PyResult<()> {
+            match call.input.dtype {
+                $(Dtype::$float => run::float::<$float_type>(call, job),)*
+                dtype => {
+                    let advice = "only floating-point dtypes: convert with .astype()";
+                    Err(call.op.unsupported(&format!("{dtype:?}"), advice))
+                }
             }
         }
     };
 }
 
 dtypes! {
-    Bool: u8;
-    U8: u8;
-    U16: u16;
-    U32: u32;
-    U64: u64;
-    I8: i8;
-    I16: i16;
-    I32: i32;
-    I64: i64;
-    F16: f16;
-    Bf16: bf16;
-    F32: f32;
-    F64: f64;
-}
-
-/// Something to do with a dtype known as a type.
-pub(crate) trait Visitor {
-    /// What it gives.
-    type Output;
-    /// Does it.
-    fn visit<T: poolnd::Mean>(self) -> Self::Output;
+    truth {
+        Bool: Truth;
+    }
+    integers {
+        U8: u8;
+        U16: u16;
+        U32: u32;
+        U64: u64;
+        I8: i8;
+        I16: i16;
+        I32: i32;
+        I64: i64;
+    }
+    floats {
+        F16: f16;
+        Bf16: bf16;
+        F32: f32;
+        F64: f64;
+    }
 }
 
 impl Dtype {
@@ -68,6 +101,16 @@ impl Dtype {
             (_, 2) if !descr.has_fields() && is_bfloat16(descr) => Self::Bf16,
             _ => return None,
         })
+    }
+
+    /// Rounds a number to a floating-point dtype.
+    pub(crate) fn round(self, x: f64) -> f64 {
+        match self {
+            Self::F16 => f16::from_f64(x).to_f64(),
+            Self::Bf16 => bf16::from_f64(x).to_f64(),
+            Self::F32 => f64::from(x as f32),
+            _ => x,
+        }
     }
 
     /// Whether values can be NaN.

@@ -8,10 +8,11 @@ use pyo3::prelude::*;
 
 mod args;
 mod array;
-mod call;
 mod dtype;
 mod error;
+mod grad;
 mod pool;
+mod run;
 mod threads;
 mod torch;
 
@@ -23,6 +24,13 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(pool::avg_pool, module)?)?;
     module.add_function(wrap_pyfunction!(pool::adaptive_max_pool, module)?)?;
     module.add_function(wrap_pyfunction!(pool::adaptive_avg_pool, module)?)?;
+    module.add_function(wrap_pyfunction!(pool::lp_pool, module)?)?;
+    module.add_function(wrap_pyfunction!(grad::fractional_max_pool, module)?)?;
+    module.add_function(wrap_pyfunction!(grad::max_unpool, module)?)?;
+    module.add_function(wrap_pyfunction!(grad::max_unpool_backward, module)?)?;
+    module.add_function(wrap_pyfunction!(grad::max_backward, module)?)?;
+    module.add_function(wrap_pyfunction!(grad::avg_backward, module)?)?;
+    module.add_function(wrap_pyfunction!(grad::adaptive_avg_backward, module)?)?;
     module.add_function(wrap_pyfunction!(threads::set_num_threads, module)?)?;
     module.add_function(wrap_pyfunction!(threads::get_num_threads, module)?)?;
     module.add_function(wrap_pyfunction!(threads::build_info, module)?)?;

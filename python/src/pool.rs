@@ -1,14 +1,13 @@
 //! Max, average and adaptive pooling as Python calls them.
 
-use poolnd::{Divisor, Geometry, Mean, average_into, max_into, max_with_indices_into};
-use pyo3::exceptions::PyTypeError;
+use poolnd::{Divisor, Geometry};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
 use crate::args::Op;
-use crate::array::{Input, Output};
-use crate::call::{channel_axis, output_like, run};
-use crate::dtype::{Dtype, Visitor, with_dtype};
+use crate::array::{Input, indices_like, output_like};
+use crate::dtype::{run_element, run_float, run_number};
+use crate::run::{Call, ElementJob, FloatJob, NumberJob};
 use crate::torch::{self, Windows};
 
 /// max_pool{1,2,3}d of PyTorch; values, or values and indices.
@@ -52,26 +51,10 @@ pub(crate) fn avg_pool<'py>(
     divisor_override: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let (py, op) = (input.py(), Op { name: op, ndim });
-    let kernel_size = op.sizes("kernel_size", kernel_size)?;
-    let windows = Windows {
-        kernel_size,
-        stride: op.sizes_or("stride", stride, kernel_size)?,
-        padding: op.sizes("padding", padding)?,
-        dilation: [1; 3],
-        ceil_mode: op.flag("ceil_mode", ceil_mode)?,
-    };
-    let divisor = if !divisor_override.is_none() {
-        Divisor::Fixed(op.integer("divisor_override", divisor_override, "int")?)
-    } else if op.flag("count_include_pad", count_include_pad)? {
-        Divisor::PaddedWindow
-    } else {
-        Divisor::Window
-    };
+    let windows = Windows::undilated(op, kernel_size, stride, padding, ceil_mode)?;
+    let divisor = op.divisor(count_include_pad, divisor_override)?;
     let input = Input::new(op, input)?;
-    let geometry = windows.resolve(py, op, input.shape())?;
-    if ndim == 3 {
-        windows.check_avg_pool3d(py, op, input.shape())?;
-    }
+    let geometry = windows.resolve_average(py, op, input.shape())?;
     mean(py, op, &input, &geometry, divisor)
 }
 
@@ -87,8 +70,7 @@ pub(crate) fn adaptive_max_pool<'py>(
     let (py, op) = (input.py(), Op { name: op, ndim });
     let output_size = op.output_sizes(output_size)?;
     let input = Input::new(op, input)?;
-    torch::check_rank(py, op, input.shape())?;
-    torch::check_spatial_not_empty(py, op, input.shape())?;
+    torch::check_adaptive_input(py, op, input.shape(), false)?;
     let geometry = torch::resolve_adaptive(py, op, input.shape(), output_size)?;
     maximum(py, op, &input, &geometry, return_indices.is_truthy()?)
 }
@@ -104,14 +86,45 @@ pub(crate) fn adaptive_avg_pool<'py>(
     let (py, op) = (input.py(), Op { name: op, ndim });
     let output_size = op.output_sizes(output_size)?;
     let input = Input::new(op, input)?;
-    torch::check_rank(py, op, input.shape())?;
-    let geometry = torch::resolve_adaptive(py, op, input.shape(), output_size)?;
-    // The mean of nothing is NaN for floats, which PyTorch gives for an output size of 1.
+    // PyTorch takes an empty channel dimension here in 1-D and 2-D; and it gives the mean of
+    // nothing, NaN, for an output size of 1.
     let global = output_size[..ndim].iter().all(|&size| size == Some(1));
-    if !(global && input.dtype.is_float()) {
-        torch::check_spatial_not_empty(py, op, input.shape())?;
+    if global && input.dtype.is_float() {
+        torch::check_rank(py, op, input.shape())?;
+    } else {
+        torch::check_adaptive_input(py, op, input.shape(), ndim < 3)?;
     }
+    let geometry = torch::resolve_adaptive(py, op, input.shape(), output_size)?;
     mean(py, op, &input, &geometry, Divisor::Window)
+}
+
+/// lp_pool{1,2,3}d of PyTorch for floating-point dtypes and a finite `norm_type`.
+#[pyfunction]
+pub(crate) fn lp_pool<'py>(
+    op: &str,
+    ndim: usize,
+    input: &Bound<'py, PyAny>,
+    norm_type: f64,
+    kernel_size: &Bound<'py, PyAny>,
+    stride: &Bound<'py, PyAny>,
+    ceil_mode: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let (py, op) = (input.py(), Op { name: op, ndim });
+    let kernel_size = op.sizes("kernel_size", kernel_size)?;
+    let windows = Windows {
+        kernel_size,
+        stride: op.sizes_or("stride", stride, kernel_size)?,
+        padding: [0; 3],
+        dilation: [1; 3],
+        ceil_mode: op.flag("ceil_mode", ceil_mode)?,
+    };
+    let input = Input::new(op, input)?;
+    let geometry = windows.resolve_average(py, op, input.shape())?;
+    let kernel_volume = kernel_size[..ndim].iter().map(|&k| k as f64).product();
+    let mut output = output_like(op, &input, geometry.output_shape())?;
+    let call = Call { py, op, input: &input, output: &mut output };
+    run_float(call, FloatJob::PowerAverage(&geometry, norm_type, kernel_volume))?;
+    Ok(output.into_array())
 }
 
 fn maximum<'py>(
@@ -121,43 +134,15 @@ fn maximum<'py>(
     geometry: &Geometry,
     return_indices: bool,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let mut values = output_like(op, input, geometry)?;
+    let mut values = output_like(op, input, geometry.output_shape())?;
+    let call = Call { py, op, input, output: &mut values };
     if !return_indices {
-        let visitor = MaxInto { py, op, input, geometry, values: &mut values, indices: None };
-        with_dtype(input.dtype, visitor)?;
+        run_element(call, ElementJob::Max(geometry))?;
         return Ok(values.into_array());
     }
-    let shape = geometry.output_shape();
-    let mut indices = Output::new(numpy::dtype::<i64>(py), shape, channel_axis(op, input))?;
-    let (values_out, indices_out) = (&mut values, Some(&mut indices));
-    let visitor = MaxInto { py, op, input, geometry, values: values_out, indices: indices_out };
-    with_dtype(input.dtype, visitor)?;
+    let mut indices = indices_like(py, op, input, geometry.output_shape())?;
+    run_element(call, ElementJob::MaxWithIndices(geometry, &mut indices))?;
     Ok(PyTuple::new(py, [values.into_array(), indices.into_array()])?.into_any())
-}
-
-struct MaxInto<'a, 'py> {
-    py: Python<'py>,
-    op: Op<'a>,
-    input: &'a Input<'py>,
-    geometry: &'a Geometry,
-    values: &'a mut Output<'py>,
-    indices: Option<&'a mut Output<'py>>,
-}
-
-impl Visitor for MaxInto<'_, '_> {
-    type Output = PyResult<()>;
-
-    fn visit<T: Mean>(self) -> PyResult<()> {
-        let Self { py, op, input, geometry, .. } = self;
-        let refuse = |error| op.refuse(py, error);
-        let view = input.view::<T>().map_err(refuse)?;
-        let values = self.values.view::<T>().map_err(refuse)?;
-        let Some(indices) = self.indices else {
-            return run(py, op, input.bytes(), |e| max_into(e, geometry, &view, values));
-        };
-        let indices = indices.view::<i64>().map_err(refuse)?;
-        run(py, op, input.bytes(), |e| max_with_indices_into(e, geometry, &view, values, indices))
-    }
 }
 
 fn mean<'py>(
@@ -167,36 +152,8 @@ fn mean<'py>(
     geometry: &Geometry,
     divisor: Divisor,
 ) -> PyResult<Bound<'py, PyAny>> {
-    if input.dtype == Dtype::Bool {
-        let name = op.name;
-        let message = format!(
-            "\"{name}\" not implemented for dtype bool: convert to a float for the share of true \
-             elements, or take a maximum for whether any is true"
-        );
-        return Err(PyTypeError::new_err(message));
-    }
-    let mut values = output_like(op, input, geometry)?;
-    with_dtype(input.dtype, MeanInto { py, op, input, geometry, divisor, values: &mut values })?;
-    Ok(values.into_array())
-}
-
-struct MeanInto<'a, 'py> {
-    py: Python<'py>,
-    op: Op<'a>,
-    input: &'a Input<'py>,
-    geometry: &'a Geometry,
-    divisor: Divisor,
-    values: &'a mut Output<'py>,
-}
-
-impl Visitor for MeanInto<'_, '_> {
-    type Output = PyResult<()>;
-
-    fn visit<T: Mean>(self) -> PyResult<()> {
-        let Self { py, op, input, geometry, divisor, .. } = self;
-        let refuse = |error| op.refuse(py, error);
-        let view = input.view::<T>().map_err(refuse)?;
-        let values = self.values.view::<T>().map_err(refuse)?;
-        run(py, op, input.bytes(), |e| average_into(e, geometry, divisor, &view, values))
-    }
+    let mut output = output_like(op, input, geometry.output_shape())?;
+    let call = Call { py, op, input, output: &mut output };
+    run_number(call, NumberJob::Average(geometry, divisor))?;
+    Ok(output.into_array())
 }

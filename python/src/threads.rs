@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
-use crate::error::refuse;
+use crate::args::Op;
 
 /// Calls that move fewer bytes than this stay on their thread and never look at the pool.
 const SMALL_CALL_BYTES: usize = 512 << 10;
@@ -68,11 +68,13 @@ impl Threads {
 
 /// Sets how many threads large calls use; results do not depend on it.
 #[pyfunction]
-pub(crate) fn set_num_threads(py: Python<'_>, n: i64) -> PyResult<()> {
+pub(crate) fn set_num_threads(n: &Bound<'_, PyAny>) -> PyResult<()> {
     const MOST: i64 = 1024;
+    let (py, op) = (n.py(), Op { name: "set_num_threads", ndim: 1 });
+    let n = op.integer("n", n, "int")?;
     if !(1..=MOST).contains(&n) {
         let rule = format_args!("n must be from 1 to {MOST}, but got n={n}");
-        return Err(refuse(py, "set_num_threads", rule));
+        return Err(op.refuse(py, rule));
     }
     let mut threads = THREADS.lock().unwrap_or_else(PoisonError::into_inner);
     if threads.wanted != n as usize {

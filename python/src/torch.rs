@@ -4,6 +4,8 @@ use poolnd::{Geometry, PoolError, Sliding, Window};
 use pyo3::prelude::*;
 
 use crate::args::{Op, Sizes};
+use crate::array::Input;
+use crate::dtype::Dtype;
 
 /// The sizes of sliding windows, one per dimension.
 pub(crate) struct Windows {
@@ -15,6 +17,38 @@ pub(crate) struct Windows {
 }
 
 impl Windows {
+    /// Reads the sizes of an operator without dilation.
+    pub(crate) fn undilated(
+        op: Op<'_>,
+        kernel_size: &Bound<'_, PyAny>,
+        stride: &Bound<'_, PyAny>,
+        padding: &Bound<'_, PyAny>,
+        ceil_mode: &Bound<'_, PyAny>,
+    ) -> PyResult<Self> {
+        let kernel_size = op.sizes("kernel_size", kernel_size)?;
+        Ok(Self {
+            kernel_size,
+            stride: op.sizes_or("stride", stride, kernel_size)?,
+            padding: op.sizes("padding", padding)?,
+            dilation: [1; 3],
+            ceil_mode: op.flag("ceil_mode", ceil_mode)?,
+        })
+    }
+
+    /// [`Self::resolve`], and in 3-D PyTorch's rule that a window fits before padding.
+    pub(crate) fn resolve_average(
+        &self,
+        py: Python<'_>,
+        op: Op<'_>,
+        shape: &[usize],
+    ) -> PyResult<Geometry> {
+        let geometry = self.resolve(py, op, shape)?;
+        if op.ndim == 3 {
+            self.check_fits_unpadded(py, op, shape)?;
+        }
+        Ok(geometry)
+    }
+
     /// Checks the sizes as PyTorch does and lays the windows along the last dimensions.
     pub(crate) fn resolve(
         &self,
@@ -37,8 +71,7 @@ impl Windows {
         geometry(py, op, shape, windows.into_iter().map(Window::from))
     }
 
-    /// avg_pool3d alone wants a window to fit before padding.
-    pub(crate) fn check_avg_pool3d(
+    fn check_fits_unpadded(
         &self,
         py: Python<'_>,
         op: Op<'_>,
@@ -118,9 +151,18 @@ pub(crate) fn check_not_empty(py: Python<'_>, op: Op<'_>, shape: &[usize]) -> Py
     check_dimensions_not_empty(py, op, shape, first)
 }
 
-/// No spatial dimension may be empty.
-pub(crate) fn check_spatial_not_empty(py: Python<'_>, op: Op<'_>, shape: &[usize]) -> PyResult<()> {
-    check_dimensions_not_empty(py, op, shape, shape.len() - op.ndim)
+/// Rank and empty dimensions of an adaptive operator's input. Channels may be missing where there
+/// is no batch, and with one where PyTorch allows it.
+pub(crate) fn check_adaptive_input(
+    py: Python<'_>,
+    op: Op<'_>,
+    shape: &[usize],
+    channels_may_be_empty: bool,
+) -> PyResult<()> {
+    check_rank(py, op, shape)?;
+    let batched = shape.len() == op.ndim + 2;
+    let checked = op.ndim + usize::from(batched && !channels_may_be_empty);
+    check_dimensions_not_empty(py, op, shape, shape.len() - checked)
 }
 
 fn check_dimensions_not_empty(
@@ -137,4 +179,74 @@ fn check_dimensions_not_empty(
          dimension {empty} being empty"
     );
     Err(op.refuse(py, rule))
+}
+
+/// Refuses a shape that no array can have.
+pub(crate) fn check_size(py: Python<'_>, op: Op<'_>, shape: &[usize]) -> PyResult<()> {
+    Geometry::new(shape, &[]).map(drop).map_err(|error| op.refuse(py, error))
+}
+
+/// Fractional windows must fit, in 3-D with an element to spare.
+pub(crate) fn check_fractional(
+    py: Python<'_>,
+    op: Op<'_>,
+    shape: &[usize],
+    kernel_size: Sizes,
+    output_size: Sizes,
+) -> PyResult<()> {
+    check_adaptive_input(py, op, shape, false)?;
+    let (spatial, spare) = (shape.len() - op.ndim, i128::from(op.ndim == 3));
+    for i in 0..op.ndim {
+        let (len, kernel_size, size) = (shape[spatial + i], kernel_size[i], output_size[i]);
+        if kernel_size <= 0 {
+            let rule = format_args!("kernel_size must be greater than zero, but got {kernel_size}");
+            return Err(op.refuse(py, rule));
+        }
+        if size < 0 {
+            let rule = format_args!("output_size must not be negative, but got {size}");
+            return Err(op.refuse(py, rule));
+        }
+        if i128::from(size) + i128::from(kernel_size) - 1 + spare > len as i128 {
+            let rule = format_args!(
+                "output_size={size} with kernel_size={kernel_size} is too large relative to input \
+                 size {len} (rule: output_size + kernel_size - 1 {} input size)",
+                if spare == 0 { "<=" } else { "<" }
+            );
+            return Err(op.refuse(py, rule));
+        }
+    }
+    Ok(())
+}
+
+/// Samples have the shape (N, C, ndim), N at least the input's, and the input's dtype.
+pub(crate) fn check_samples(
+    py: Python<'_>,
+    op: Op<'_>,
+    input: &Input<'_>,
+    samples: &Input<'_>,
+    dtype: Dtype,
+) -> PyResult<()> {
+    let shape = input.shape();
+    let (batch, channels) = match shape.len() - op.ndim {
+        1 => (1, shape[0]),
+        _ => (shape[0], shape[1]),
+    };
+    let got = samples.shape();
+    let fits = matches!(*got, [n, c, d] if n >= batch && c == channels && d == op.ndim);
+    if !fits {
+        let rule = format_args!(
+            "Expect _random_samples of shape (N, C, {}) with N no less than the input's batch size \
+             {batch} and C equal to its channels {channels}, but got {got:?}",
+            op.ndim
+        );
+        return Err(op.refuse(py, rule));
+    }
+    if samples.dtype != dtype {
+        let rule = format_args!(
+            "Expect _random_samples to have the same dtype as input ({dtype:?}), but got {:?}",
+            samples.dtype
+        );
+        return Err(op.refuse(py, rule));
+    }
+    Ok(())
 }

@@ -10,6 +10,7 @@ pub(crate) mod fold;
 mod lanes;
 mod line;
 mod plan;
+pub(crate) mod planes;
 mod sweep;
 mod tile;
 

@@ -299,7 +299,7 @@ fn holds_padding(axis: &Axis) -> bool {
         Rule::Sliding { kernel, dilation, .. } => {
             (kernel - 1).saturating_mul(dilation) < axis.len().saturating_mul(2) + 64
         }
-        Rule::Adaptive => false,
+        Rule::Adaptive | Rule::Listed(_) => false,
     }
 }
 

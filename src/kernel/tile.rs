@@ -12,6 +12,7 @@
 macro_rules! in_tiles {
     ($bytes:expr, $n:expr, $overlap:expr, |$at:ident, $L:ident| $body:expr) => {{
         let (n, mut $at): (usize, usize) = ($n, 0);
+        // The last tile has no successor that reads the position.
         #[allow(unused_assignments)]
         match const { $bytes } {
             1 => in_tiles!(@widths n, $overlap, |$at, $L| $body, 256, 64, 16),

@@ -3,10 +3,11 @@
 use super::{Tensor, check_shapes};
 use crate::element::{Accumulator, Mean};
 use crate::kernel::fold::Fold;
+use crate::kernel::planes::{Planes, each_plane};
 use crate::kernel::pool;
 use crate::reduce::Average;
 pub use crate::reduce::Divisor;
-use crate::{Execution, Geometry, PoolError, View, ViewMut};
+use crate::{Axis, Execution, Geometry, PoolError, View, ViewMut};
 
 /// The sum of every window's elements over `divisor`.
 ///
@@ -62,6 +63,117 @@ pub fn average_into<T: Mean>(
         summed_in::<T, T::Wide>(execution, geometry, divisor, input, output);
     }
     Ok(())
+}
+
+/// The gradient of [`average`]: every output's gradient over its divisor, added to all elements of
+/// its window.
+///
+/// That is a sum over windows again: those of the outputs that read an element. Sums are kept in a
+/// wider type and rounded once.
+///
+/// # Errors
+/// When an array does not have the geometry's shape, or the divisor is zero.
+pub fn average_backward_into<T: Mean>(
+    execution: &Execution<'_>,
+    geometry: &Geometry,
+    divisor: Divisor,
+    grad_output: &View<'_, T>,
+    grad_input: ViewMut<'_, T>,
+) -> Result<(), PoolError>
+where
+    f64: Accumulator<T>,
+{
+    let transposed = geometry.transposed();
+    check_shapes(&transposed, grad_output, &grad_input)?;
+    if divisor == Divisor::Fixed(0) {
+        return Err(PoolError::ZeroDivisor);
+    }
+    match common_divisor(geometry, divisor) {
+        Some(common) => {
+            average_into(execution, &transposed, Divisor::Fixed(common), grad_output, grad_input)
+        }
+        None => scaled_backward(execution, geometry, &transposed, divisor, grad_output, grad_input),
+    }
+}
+
+/// The divisor of all outputs, if they have the same one.
+fn common_divisor(geometry: &Geometry, divisor: Divisor) -> Option<i64> {
+    if let Divisor::Fixed(divisor) = divisor {
+        return Some(divisor);
+    }
+    geometry.pooled().iter().try_fold(1i64, |product, (_, axis)| {
+        let counts = axis_counts(axis, divisor);
+        let first = counts.first().copied().unwrap_or(1).max(1);
+        counts.iter().all(|&count| count == first).then(|| product.saturating_mul(first))
+    })
+}
+
+fn axis_counts(axis: &Axis, divisor: Divisor) -> Vec<i64> {
+    let count = |o| match divisor {
+        Divisor::PaddedWindow => axis.padded_count(o),
+        _ => axis.taps(o).count,
+    };
+    (0..axis.outputs()).map(|o| count(o) as i64).collect()
+}
+
+/// Elements of scaled gradients that are summed at a time, if a plane has no more.
+const SCALED_ELEMENTS: usize = 16 << 10;
+
+/// Divides gradients first, where outputs have divisors of their own, some planes at a time.
+fn scaled_backward<T: Mean>(
+    execution: &Execution<'_>,
+    geometry: &Geometry,
+    transposed: &Geometry,
+    divisor: Divisor,
+    grad_output: &View<'_, T>,
+    mut grad_input: ViewMut<'_, T>,
+) -> Result<(), PoolError>
+where
+    f64: Accumulator<T>,
+{
+    let axes: Vec<usize> = geometry.pooled().iter().map(|(axis, _)| *axis).collect();
+    let from = Planes::new(&axes, grad_output.shape(), grad_output.strides());
+    let to = Planes::new(&axes, grad_input.shape(), grad_input.strides());
+    let reciprocals = reciprocals(geometry, divisor);
+    let batch = (SCALED_ELEMENTS / from.volume().max(to.volume()).max(1)).max(1);
+    let (out, bytes) = (grad_input.shared(), from.len() * from.volume() * size_of::<T>());
+    each_plane(execution, &to, bytes, |planes| {
+        let (mut plane, mut scaled) = (Vec::new(), Vec::new());
+        let mut first = planes.start;
+        while first < planes.end {
+            let last = (first + batch).min(planes.end);
+            scaled.clear();
+            for i in first..last {
+                from.read(i, grad_output, &mut plane);
+                let loaded = plane.iter().map(|&grad| <f64 as Accumulator<T>>::load(grad));
+                scaled.extend(loaded.zip(&reciprocals).map(|(grad, scale)| grad * scale));
+            }
+            let batch = transposed.planes(last - first);
+            let view = View::new(&scaled, batch.input_shape())?;
+            let fill = |sums: ViewMut<'_, f64>| {
+                average_into(&execution.one_thread(), &batch, Divisor::Fixed(1), &view, sums)
+            };
+            // SAFETY: average_into writes every element.
+            let sums = unsafe { Tensor::written(batch.output_shape(), fill) }?;
+            let one = <f64 as Accumulator<T>>::scale(1);
+            for (i, sums) in (first..last).zip(sums.data().chunks_exact(to.volume())) {
+                let grads = sums.iter().map(|sum| <f64 as Accumulator<T>>::finish(*sum, one));
+                // SAFETY: every plane is visited once.
+                unsafe { to.write(i, out, grads) };
+            }
+            first = last;
+        }
+        Ok(())
+    })
+}
+
+/// One over the divisor of every output of a plane, in C order.
+fn reciprocals(geometry: &Geometry, divisor: Divisor) -> Vec<f64> {
+    geometry.pooled().iter().fold(vec![1.0], |outer, (_, axis)| {
+        let counts = axis_counts(axis, divisor);
+        let product = |scale: &f64| counts.iter().map(|&n| scale / n as f64).collect::<Vec<_>>();
+        outer.iter().flat_map(product).collect()
+    })
 }
 
 fn summed_in<T: Mean, A: Accumulator<T>>(

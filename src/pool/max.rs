@@ -2,10 +2,11 @@
 
 use std::marker::PhantomData;
 
-use super::{Tensor, check_shape, check_shapes};
-use crate::element::{Element, Position};
+use super::{Tensor, check_planes, check_shape, check_shapes};
+use crate::element::{Accumulator, Element, Mean, Position};
 use crate::kernel::argmax::ArgMax;
 use crate::kernel::fold::Fold;
+use crate::kernel::planes::scatter;
 use crate::kernel::pool;
 use crate::reduce::{Divisor, Maximum};
 use crate::view::Shared;
@@ -102,6 +103,29 @@ pub fn max_with_indices_into<T: Element>(
         with_positions::<T, u64>(execution, geometry, input, out, output);
     }
     Ok(())
+}
+
+/// The gradient of a maximum: every output's gradient is added where its maximum was.
+///
+/// `axes` are the pooled axes and `indices` what [`max_with_indices`] gave; -1 is skipped.
+/// Gradients that meet are summed in a wider type and rounded once.
+///
+/// # Errors
+/// Shapes that do not match, or a position outside the plane.
+pub fn max_backward_into<T: Mean>(
+    execution: &Execution<'_>,
+    axes: &[usize],
+    grad_output: &View<'_, T>,
+    indices: &View<'_, i64>,
+    grad_input: ViewMut<'_, T>,
+) -> Result<(), PoolError> {
+    check_shape("indices", indices.shape(), grad_output.shape())?;
+    check_planes(axes, grad_output.shape(), grad_input.shape())?;
+    let zero = <T::Narrow as Accumulator<T>>::ZERO;
+    let one = <T::Narrow as Accumulator<T>>::scale(1);
+    let add = |sum: T::Narrow, grad| sum.plus(T::Narrow::load(grad));
+    let finish = |sum: T::Narrow| sum.finish(one);
+    scatter(execution, axes, grad_output, indices, grad_input, true, zero, add, finish)
 }
 
 fn with_positions<T: Element, P: Position>(

@@ -6,7 +6,10 @@ use crate::geometry::count;
 use crate::{Geometry, PoolError, View, ViewMut};
 
 pub(crate) mod average;
+pub(crate) mod fractional;
 pub(crate) mod max;
+pub(crate) mod power;
+pub(crate) mod unpool;
 
 /// An owned result: its shape, and its elements in C order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,4 +83,17 @@ fn check_shape(what: &'static str, got: &[usize], expected: &[usize]) -> Result<
     }
     let (got, expected) = (got.to_vec(), expected.to_vec());
     Err(PoolError::ShapeMismatch { what, got, expected })
+}
+
+/// Checks that `axes` are axes of both shapes, in ascending order, and that the others agree.
+fn check_planes(axes: &[usize], planes: &[usize], output: &[usize]) -> Result<(), PoolError> {
+    let ascending = axes.windows(2).all(|pair| pair[0] < pair[1]);
+    if let Some(&axis) = axes.last().filter(|&&axis| !ascending || axis >= planes.len()) {
+        return Err(PoolError::BadAxis { axis, ndim: planes.len() });
+    }
+    let mut expected = planes.to_vec();
+    for &axis in axes {
+        expected[axis] = output.get(axis).copied().unwrap_or(0);
+    }
+    check_shape("output", output, &expected)
 }

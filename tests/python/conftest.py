@@ -6,8 +6,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 # Windows over arrays take long to generate at times; that says nothing about poolnd.
-settings.register_profile("dev", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("dev", settings.get_profile("dev"), max_examples=80)
+settings.register_profile(
+    "dev", deadline=None, max_examples=80, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.register_profile(
     "ci", settings.get_profile("dev"), derandomize=True, database=None, print_blob=True
 )

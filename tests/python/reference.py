@@ -90,7 +90,8 @@ def max_over(x: Array, axes: Sequence[Windows]) -> tuple[Array, Array]:
     """Maximum of every window, and its flat position within the pooled axes of the input.
 
     The first of equal elements wins, and every NaN wins over what was before it.
-    A window without elements has the identity as its value and the index -1.
+    A window without elements has the identity as its value and the index -1; `max_pool` knows
+    where such windows are.
     """
     outer, pooled = split(x, axes)
     sizes = x.shape[len(outer) :]
@@ -158,7 +159,24 @@ def max_pool(
 ) -> tuple[Array, Array]:
     """Values and indices of torch.nn.functional.max_pool{1,2,3}d."""
     each = axis_rules(ndim, x, kernel_size, stride or kernel_size, padding, dilation)
-    return max_over(x, [windows(*axis, ceil_mode=ceil_mode) for axis in each])
+    values, indices = max_over(x, [windows(*axis, ceil_mode=ceil_mode) for axis in each])
+    places = places_without_elements(each, ceil_mode=ceil_mode)
+    return values, np.where(indices < 0, places, indices)
+
+
+def places_without_elements(each: list[tuple[int, ...]], *, ceil_mode: bool) -> Array:
+    """The index of every window if it has no elements.
+
+    PyTorch names the first tap that is not in the padding before the input, wherever that is;
+    poolnd does so too if the input has that many elements, and says -1 if not.
+    """
+    flat = np.zeros((), np.int64)
+    for length, kernel, stride, padding, dilation in each:
+        count = output_size(length, kernel, stride, padding, dilation, ceil_mode=ceil_mode)
+        starts = [i * stride - padding for i in range(count)]
+        firsts = [start if start >= 0 else start % dilation for start in starts]
+        flat = np.add.outer(flat * length, firsts)
+    return np.where(flat < math.prod(length for length, *_ in each), flat, -1)
 
 
 def avg_pool(

@@ -45,6 +45,9 @@ def max_pool(
     chosen = np.where(np.isnan(best), last, first)
     flat = np.broadcast_to(positions, taps.shape)
     indices = np.take_along_axis(flat, chosen[..., None], axis=-1)[..., 0]
+    each = reference.axis_rules(ndim, x, *rule)
+    places = reference.places_without_elements(each, ceil_mode=ceil_mode)
+    indices = np.where(inside.any(axis=-1), indices, places)
     return best.astype(x.dtype), indices.astype(np.int64)
 
 
@@ -80,8 +83,8 @@ def avg_pool(
         ]
         return np.array(means, x.dtype).reshape(totals.shape)
     with np.errstate(over="ignore", invalid="ignore"):
-        means: Array = totals / divisors
-        return means.astype(x.dtype)
+        quotients: Array = totals / divisors
+        return quotients.astype(x.dtype)
 
 
 def all_taps(

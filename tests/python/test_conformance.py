@@ -12,26 +12,16 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import numpy as np
 import pytest
 
 import poolnd
 
-from . import reference
 from .conftest import NOT_RUN
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "tests" / "data" / "conformance"
 
-NOT_YET = {
-    "vjp",
-    *(f"nn.functional.lp_pool{n}d" for n in (1, 2, 3)),
-    *(f"nn.functional.max_unpool{n}d" for n in (1, 2, 3)),
-    *(f"nn.functional.fractional_max_pool{n}d" for n in (2, 3)),
-    *(f"nn.LPPool{n}d" for n in (1, 2, 3)),
-    *(f"nn.MaxUnpool{n}d" for n in (1, 2, 3)),
-    *(f"nn.FractionalMaxPool{n}d" for n in (2, 3)),
-}
+NOT_YET: set[str] = set()
 """Recorded, but not yet in poolnd. A name leaves this list with the change that adds it."""
 
 
@@ -106,32 +96,8 @@ def failure(case: Any) -> str | None:
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:
-        if is_outside_index(case):
-            return None
         return f"{case}: {case.describe()}\n    {type(error).__name__}: {error}"
     return None
-
-
-def is_outside_index(case: Any) -> bool:
-    """Whether torch's only difference is the index of a window without elements.
-
-    Torch gives the place of a tap that is in the padding; where that happens to be the
-    number of some other element, the recording has it. poolnd gives -1.
-    """
-    if not case.record.get("kwargs", {}).get("return_indices") or "expect" not in case.record:
-        return False
-    args, kwargs = case.args()
-    ndim = int(case.function[-2])
-    del kwargs["return_indices"]
-    values, indices = reference.max_pool(ndim, *args, **kwargs)
-    want = case.store.array(case.record["expect"][1])
-    if not np.array_equal(indices[indices >= 0], want[indices >= 0]) or (indices >= 0).all():
-        return False
-    answer = conformance.lookup(poolnd, case.function)(*args, **kwargs, return_indices=True)
-    return all(
-        np.array_equal(got, expected, equal_nan=got.dtype.kind != "i")
-        for got, expected in zip(answer, (values, indices), strict=True)
-    )
 
 
 def exists(name: str) -> bool:

@@ -94,7 +94,7 @@ def test_averages_of_bool_are_refused(family: str, ndim: int) -> None:
 @each_ndim
 @each_dtype
 def test_window_without_elements(ndim: int, dtype: np.dtype[Any]) -> None:
-    """Length 1, kernel 2, dilation 2, padding 1: every tap lies in the padding."""
+    """Length 1, kernel 2, dilation 2, padding 1: every tap lies outside, -1 before and 1 after."""
     x = np.ones((2, 3) + (1,) * ndim, dtype)
     values, indices = operator("max_pool", ndim)(x, 2, 1, 1, 2, return_indices=True)
     assert (values == np.array(reference.identity(dtype)).astype(dtype)).all()

@@ -1,6 +1,7 @@
 """Pooling functions with the parameters, order and defaults of ``torch.nn.functional``.
 
-Each function hands its arguments to the compiled core as they are: parsing, checking and the
+Here are max, average and adaptive pooling; the other families are in files beside this one. Each
+function hands its arguments to the compiled core as they are: parsing, checking and the
 work happen there. The 2-D functions describe the parameters; 1-D and 3-D ones differ only in
 the number of pooled axes.
 
@@ -28,6 +29,14 @@ from poolnd._typing import (
     max_pool_overloads,
 )
 from poolnd.nn.conv import conv2d
+from poolnd.nn.fractional import (
+    fractional_max_pool2d,
+    fractional_max_pool2d_with_indices,
+    fractional_max_pool3d,
+    fractional_max_pool3d_with_indices,
+)
+from poolnd.nn.lp import lp_pool1d, lp_pool2d, lp_pool3d
+from poolnd.nn.unpool import max_unpool1d, max_unpool2d, max_unpool3d
 
 __all__ = [
     "adaptive_avg_pool1d",
@@ -43,12 +52,22 @@ __all__ = [
     "avg_pool2d",
     "avg_pool3d",
     "conv2d",
+    "fractional_max_pool2d",
+    "fractional_max_pool2d_with_indices",
+    "fractional_max_pool3d",
+    "fractional_max_pool3d_with_indices",
+    "lp_pool1d",
+    "lp_pool2d",
+    "lp_pool3d",
     "max_pool1d",
     "max_pool1d_with_indices",
     "max_pool2d",
     "max_pool2d_with_indices",
     "max_pool3d",
     "max_pool3d_with_indices",
+    "max_unpool1d",
+    "max_unpool2d",
+    "max_unpool3d",
 ]
 
 

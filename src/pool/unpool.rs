@@ -1,0 +1,41 @@
+//! Max unpooling: elements put back where a maximum came from.
+
+use super::{check_planes, check_shape};
+use crate::element::Element;
+use crate::kernel::planes::{gather, scatter};
+use crate::{Execution, PoolError, View, ViewMut};
+
+/// Writes every element at its position (flat among `axes`) of the output, zero elsewhere. Where
+/// positions repeat, the last element in C order stays.
+///
+/// # Errors
+/// Shapes that do not match, or a position outside the plane.
+pub fn unpool_into<T: Element>(
+    execution: &Execution<'_>,
+    axes: &[usize],
+    input: &View<'_, T>,
+    indices: &View<'_, i64>,
+    output: ViewMut<'_, T>,
+) -> Result<(), PoolError> {
+    check_shape("indices", indices.shape(), input.shape())?;
+    check_planes(axes, input.shape(), output.shape())?;
+    let put = |_, element| element;
+    scatter(execution, axes, input, indices, output, false, T::default(), put, |x| x)
+}
+
+/// The gradient of [`unpool_into`] as PyTorch defines it: every element takes the gradient at its
+/// position, also one that another element has overwritten.
+///
+/// # Errors
+/// As [`unpool_into`].
+pub fn unpool_backward_into<T: Element>(
+    execution: &Execution<'_>,
+    axes: &[usize],
+    grad_output: &View<'_, T>,
+    indices: &View<'_, i64>,
+    grad_input: ViewMut<'_, T>,
+) -> Result<(), PoolError> {
+    check_shape("indices", indices.shape(), grad_input.shape())?;
+    check_planes(axes, grad_input.shape(), grad_output.shape())?;
+    gather(execution, axes, grad_output, indices, grad_input)
+}

@@ -53,11 +53,7 @@ impl Geometry {
     /// The geometry of the gradient: from the output's shape back to the input's.
     pub(crate) fn transposed(&self) -> Self {
         let pooled = self.pooled.iter().map(|(axis, windows)| (*axis, windows.transposed()));
-        Self {
-            input: self.output.clone(),
-            output: self.input.clone(),
-            pooled: pooled.collect(),
-        }
+        Self { input: self.output.clone(), output: self.input.clone(), pooled: pooled.collect() }
     }
 
     /// The same windows on `planes` contiguous planes: shape `[planes, pooled axes...]`.

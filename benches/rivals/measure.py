@@ -105,8 +105,19 @@ class Bench:
             # Every other round goes backwards, so that no library always follows the same one.
             for worker in turns if step % 2 == 0 else reversed(turns):
                 tick(worker.name)
-                result.seconds[worker.name].append(worker.ask("time", seconds)["seconds"])
+                self.turn(worker, seconds, result)
         return result
+
+    def turn(self, worker: Worker, seconds: float, result: Result) -> None:
+        """Time a library once; one that crashes here loses its figures for this row."""
+        if worker.name in result.lacks:
+            return
+        reply = worker.ask("time", seconds)
+        if "seconds" in reply:
+            result.seconds[worker.name].append(reply["seconds"])
+        else:
+            result.lacks[worker.name] = reply["failed"]
+            del result.seconds[worker.name]
 
     def prepare(self, worker: Worker, index: int, result: Result) -> bool:
         """Pose the row to a library; a process that died is started again for the next row."""

@@ -57,6 +57,18 @@ def max_pool(
     padding: object,
     dilation: object,
     ceil_mode: object,
+    return_indices: Literal[False],
+) -> Array: ...
+@overload
+def max_pool(
+    op: str,
+    ndim: Ndim,
+    input: ArrayLike,
+    kernel_size: object,
+    stride: object,
+    padding: object,
+    dilation: object,
+    ceil_mode: object,
     return_indices: object,
 ) -> Array | tuple[Array, Indices]: ...
 def avg_pool(
@@ -78,6 +90,14 @@ def adaptive_max_pool(
     output_size: object,
     return_indices: Literal[True],
 ) -> tuple[Array, Indices]: ...
+@overload
+def adaptive_max_pool(
+    op: str,
+    ndim: Ndim,
+    input: ArrayLike,
+    output_size: object,
+    return_indices: Literal[False],
+) -> Array: ...
 @overload
 def adaptive_max_pool(
     op: str,

@@ -32,7 +32,10 @@ impl Op<'_> {
         other: &str,
         expected: &[usize],
     ) -> PyErr {
-        self.refuse(py, format_args!("{what} has shape {got:?}, but {other} has shape {expected:?}"))
+        self.refuse(
+            py,
+            format_args!("{what} has shape {got:?}, but {other} has shape {expected:?}"),
+        )
     }
 
     /// A `TypeError` in PyTorch's words.
@@ -119,7 +122,11 @@ impl Op<'_> {
         divisor_override: &Bound<'_, PyAny>,
     ) -> PyResult<Divisor> {
         if !divisor_override.is_none() {
-            return Ok(Divisor::Fixed(self.integer("divisor_override", divisor_override, "int")?));
+            return Ok(Divisor::Fixed(self.integer(
+                "divisor_override",
+                divisor_override,
+                "int",
+            )?));
         }
         let padded = self.flag("count_include_pad", count_include_pad)?;
         Ok(if padded { Divisor::PaddedWindow } else { Divisor::Window })
@@ -127,11 +134,13 @@ impl Op<'_> {
 
     /// The lengths of a shape.
     pub(crate) fn shape(self, argument: &str, value: &Bound<'_, PyAny>) -> PyResult<Vec<usize>> {
-        let items = items(value).ok_or_else(|| self.wrong_type(argument, "tuple of ints", value))??;
+        let items =
+            items(value).ok_or_else(|| self.wrong_type(argument, "tuple of ints", value))??;
         let length = |item: &Bound<'_, PyAny>| {
             let length = self.integer(argument, item, "tuple of ints")?;
             usize::try_from(length).map_err(|_| {
-                let rule = format_args!("{argument} must not be negative, but got {length} in {value}");
+                let rule =
+                    format_args!("{argument} must not be negative, but got {length} in {value}");
                 self.refuse(value.py(), rule)
             })
         };

@@ -10,12 +10,15 @@ use pyo3::sync::PyOnceLock;
 use crate::args::{Op, type_name};
 use crate::dtype::Dtype;
 
+/// A shape or strides; most arrays have at most six dimensions.
+type Dims<T> = smallvec::SmallVec<[T; 6]>;
+
 /// An array to read: aligned, of native byte order, of a dtype that poolnd pools.
 pub(crate) struct Input<'py> {
     array: Bound<'py, PyUntypedArray>,
     pub(crate) dtype: Dtype,
     /// Strides in elements.
-    strides: Vec<isize>,
+    strides: Dims<isize>,
 }
 
 impl<'py> Input<'py> {
@@ -50,12 +53,17 @@ impl<'py> Input<'py> {
         if indices.dtype == Dtype::I64 {
             return Ok(indices);
         }
-        let rule = format_args!("elements in indices should be type int64 but got: {:?}", indices.dtype);
+        let rule =
+            format_args!("elements in indices should be type int64 but got: {:?}", indices.dtype);
         Err(op.refuse(value.py(), rule))
     }
 
     /// [`Self::any_indices`] of a given shape.
-    pub(crate) fn indices(op: Op<'_>, value: &Bound<'py, PyAny>, shape: &[usize]) -> PyResult<Self> {
+    pub(crate) fn indices(
+        op: Op<'_>,
+        value: &Bound<'py, PyAny>,
+        shape: &[usize],
+    ) -> PyResult<Self> {
         let indices = Self::any_indices(op, value)?;
         if indices.shape() == shape {
             return Ok(indices);
@@ -143,8 +151,8 @@ pub(crate) fn indices_like<'py>(
 /// A new array to write.
 pub(crate) struct Output<'py> {
     array: Bound<'py, PyAny>,
-    shape: Vec<usize>,
-    strides: Vec<isize>,
+    shape: Dims<usize>,
+    strides: Dims<isize>,
 }
 
 impl<'py> Output<'py> {
@@ -158,14 +166,14 @@ impl<'py> Output<'py> {
         let py = descr.py();
         let size = descr.itemsize() as isize;
         let order = (0..shape.len()).filter(|&axis| Some(axis) != channel).chain(channel);
-        let mut strides = vec![0isize; shape.len()];
+        let mut strides = Dims::from_elem(0isize, shape.len());
         let mut step = 1isize;
-        for axis in order.collect::<Vec<_>>().into_iter().rev() {
+        for axis in order.collect::<Dims<_>>().into_iter().rev() {
             strides[axis] = step;
             step *= shape[axis].max(1) as isize;
         }
-        let mut dims: Vec<npy_intp> = shape.iter().map(|&n| n as npy_intp).collect();
-        let mut bytes: Vec<npy_intp> = strides.iter().map(|stride| stride * size).collect();
+        let mut dims: Dims<npy_intp> = shape.iter().map(|&n| n as npy_intp).collect();
+        let mut bytes: Dims<npy_intp> = strides.iter().map(|stride| stride * size).collect();
         // SAFETY: dims and strides live through the call, which takes the descriptor's reference
         // and returns a new reference or null with an error set.
         let array = unsafe {
@@ -184,9 +192,13 @@ impl<'py> Output<'py> {
         }
         .map_err(|error| {
             let too_big = error.is_instance_of::<PyValueError>(py);
-            if too_big { op.refuse(py, format_args!("output of shape {shape:?}: {error}")) } else { error }
+            if too_big {
+                op.refuse(py, format_args!("output of shape {shape:?}: {error}"))
+            } else {
+                error
+            }
         })?;
-        Ok(Self { array, shape: shape.to_vec(), strides })
+        Ok(Self { array, shape: shape.into(), strides })
     }
 
     pub(crate) fn view<T>(&mut self) -> Result<ViewMut<'_, T>, PoolError> {

@@ -26,7 +26,11 @@ pub(crate) struct Call<'a, 'py> {
 pub(crate) enum ElementJob<'a, 'py> {
     Max(&'a Geometry),
     MaxWithIndices(&'a Geometry, &'a mut Output<'py>),
-    FractionalMax(&'a [usize], &'a (dyn Fn(usize, usize) -> Window + Sync), Option<&'a mut Output<'py>>),
+    FractionalMax(
+        &'a [usize],
+        &'a (dyn Fn(usize, usize) -> Window + Sync),
+        Option<&'a mut Output<'py>>,
+    ),
     Unpool(&'a [usize], &'a Input<'py>),
     UnpoolBackward(&'a [usize], &'a Input<'py>),
 }
@@ -51,7 +55,9 @@ pub(crate) fn element<T: Element>(call: Call<'_, '_>, job: ElementJob<'_, '_>) -
         }
         ElementJob::MaxWithIndices(geometry, indices) => {
             let indices = indices.view::<i64>().map_err(refuse)?;
-            call.run::<T>(|e, input, output| max_with_indices_into(e, geometry, &input, output, indices))
+            call.run::<T>(|e, input, output| {
+                max_with_indices_into(e, geometry, &input, output, indices)
+            })
         }
         ElementJob::FractionalMax(axes, windows, indices) => {
             let indices = indices.map(Output::view::<i64>).transpose().map_err(refuse)?;
@@ -65,7 +71,9 @@ pub(crate) fn element<T: Element>(call: Call<'_, '_>, job: ElementJob<'_, '_>) -
         }
         ElementJob::UnpoolBackward(axes, indices) => {
             let indices = indices.view::<i64>().map_err(refuse)?;
-            call.run::<T>(|e, input, output| unpool_backward_into(e, axes, &input, &indices, output))
+            call.run::<T>(|e, input, output| {
+                unpool_backward_into(e, axes, &input, &indices, output)
+            })
         }
     }
 }

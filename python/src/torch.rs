@@ -2,6 +2,7 @@
 
 use poolnd::{Geometry, PoolError, Sliding, Window};
 use pyo3::prelude::*;
+use smallvec::SmallVec;
 
 use crate::args::{Op, Sizes};
 use crate::array::Input;
@@ -57,7 +58,7 @@ impl Windows {
         shape: &[usize],
     ) -> PyResult<Geometry> {
         check_rank(py, op, shape)?;
-        let windows: Vec<Sliding> = (0..op.ndim)
+        let windows: SmallVec<[Sliding; 3]> = (0..op.ndim)
             .map(|i| {
                 Window::sliding(self.kernel_size[i])
                     .stride(self.stride[i])
@@ -71,12 +72,7 @@ impl Windows {
         geometry(py, op, shape, windows.into_iter().map(Window::from))
     }
 
-    fn check_fits_unpadded(
-        &self,
-        py: Python<'_>,
-        op: Op<'_>,
-        shape: &[usize],
-    ) -> PyResult<()> {
+    fn check_fits_unpadded(&self, py: Python<'_>, op: Op<'_>, shape: &[usize]) -> PyResult<()> {
         let spatial = &shape[shape.len() - op.ndim..];
         for (&len, &kernel_size) in spatial.iter().zip(&self.kernel_size) {
             if (len as i64) < kernel_size {
@@ -121,7 +117,8 @@ fn geometry(
     windows: impl IntoIterator<Item = Window>,
 ) -> PyResult<Geometry> {
     let spatial = shape.len() - op.ndim;
-    let windows: Vec<_> = windows.into_iter().enumerate().map(|(i, w)| (spatial + i, w)).collect();
+    let windows: SmallVec<[_; 3]> =
+        windows.into_iter().enumerate().map(|(i, w)| (spatial + i, w)).collect();
     Geometry::new(shape, &windows).map_err(|error| match error {
         PoolError::OutputTooSmall { .. } => {
             let rule = format_args!("Given input size: {shape:?}. {error}");

@@ -210,7 +210,8 @@ impl<T: Element, P: Position, const S: usize> Work for BestOfRuns<'_, T, P, S> {
                 for l in 0..L {
                     maxima[l].write(T::from_ordered(best[l]));
                     let distance = from[l].to_index();
-                    let found = first + l as i64 * advance + distance;
+                    // Where no element was found, the distance may be the smallest integer.
+                    let found = (first + l as i64 * advance).wrapping_add(distance);
                     indices[l].write(if distance < 0 { -1 } else { found });
                 }
             });

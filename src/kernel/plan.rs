@@ -38,8 +38,8 @@ pub(crate) struct Free {
 
 /// A pooled axis with its strides: in memory, and in the flat order of the plane.
 #[derive(Debug, Clone)]
-pub(crate) struct Pooled {
-    pub(crate) axis: Axis,
+pub(crate) struct Pooled<'g> {
+    pub(crate) axis: &'g Axis,
     pub(crate) input: isize,
     pub(crate) output: isize,
     pub(crate) plane: usize,
@@ -62,7 +62,7 @@ pub(crate) struct OutputRows {
     pub(crate) first: usize,
 }
 
-impl Pooled {
+impl Pooled<'_> {
     fn output_rows(&self, divisor: Divisor) -> Vec<OutputRows> {
         let rows = |o| {
             let (taps, start) = (self.axis.taps(o), self.axis.start(o));
@@ -106,10 +106,10 @@ pub(crate) struct Run {
 
 /// A pooling problem in normal form.
 #[derive(Debug)]
-pub(crate) struct Plan {
+pub(crate) struct Plan<'g> {
     pub(crate) free: Dims<Free>,
-    pub(crate) rows: SmallVec<[Pooled; 2]>,
-    pub(crate) columns: Pooled,
+    pub(crate) rows: SmallVec<[Pooled<'g>; 2]>,
+    pub(crate) columns: Pooled<'g>,
     pub(crate) lanes: Free,
     /// Lanes that are swept together.
     pub(crate) lane_block: usize,
@@ -123,10 +123,10 @@ pub(crate) struct Plan {
     pub(crate) volume: usize,
 }
 
-impl Plan {
+impl<'g> Plan<'g> {
     /// `element` and `line_element` are bytes of an element in memory and in a line.
     pub(crate) fn new(
-        geometry: &Geometry,
+        geometry: &'g Geometry,
         divisor: Divisor,
         input: &[isize],
         output: &[isize],
@@ -154,7 +154,7 @@ impl Plan {
         let (lanes, lane_block, gathered) =
             choose_lanes(&mut free, &columns, plane_bytes, element, line_element);
         let capacity = LINE_BYTES / (line_element * lane_block);
-        let chunks = chunks(&columns.axis, capacity.max(1), divisor);
+        let chunks = chunks(columns.axis, capacity.max(1), divisor);
         Self {
             free,
             rows,
@@ -181,22 +181,31 @@ impl Plan {
     }
 }
 
-/// Without dilation every window of a non-empty axis has an element.
+/// Whether a window has no element, which takes an empty axis, padding as wide as the window,
+/// dilation or a list.
 fn has_empty(axis: &Axis) -> bool {
-    let dilated = !matches!(axis.rule, Rule::Sliding { dilation: 1, .. } | Rule::Adaptive);
-    (dilated || axis.is_empty()) && (0..axis.outputs()).any(|o| axis.taps(o).count == 0)
+    let covered = match axis.rule {
+        Rule::Sliding { kernel, dilation: 1, before, after, .. } => before.max(after) < kernel,
+        Rule::Adaptive => true,
+        _ => false,
+    };
+    (!covered || axis.is_empty()) && (0..axis.outputs()).any(|o| axis.taps(o).count == 0)
 }
 
 fn saturating_product(factors: impl Iterator<Item = usize>) -> usize {
     factors.fold(1, usize::saturating_mul)
 }
 
-fn pooled_axes(geometry: &Geometry, input: &[isize], output: &[isize]) -> SmallVec<[Pooled; 2]> {
+fn pooled_axes<'g>(
+    geometry: &'g Geometry,
+    input: &[isize],
+    output: &[isize],
+) -> SmallVec<[Pooled<'g>; 2]> {
     let (mut plane, mut output_plane) = (1usize, 1usize);
-    let mut pooled: SmallVec<[Pooled; 2]> = SmallVec::new();
+    let mut pooled: SmallVec<[Pooled<'g>; 2]> = SmallVec::new();
     for (axis, windows) in geometry.pooled().iter().rev() {
         pooled.push(Pooled {
-            axis: windows.clone(),
+            axis: windows,
             input: input[*axis],
             output: output[*axis],
             plane,
@@ -241,7 +250,7 @@ fn free_axes(geometry: &Geometry, input: &[isize], output: &[isize]) -> Dims<Fre
 /// Takes the lanes out of the free axes; also how many to sweep together, and whether to gather.
 fn choose_lanes(
     free: &mut Dims<Free>,
-    columns: &Pooled,
+    columns: &Pooled<'_>,
     plane_bytes: usize,
     element: usize,
     line_element: usize,
@@ -269,21 +278,26 @@ fn chunks(axis: &Axis, capacity: usize, divisor: Divisor) -> SmallVec<[Chunk; 1]
     let mut chunks = SmallVec::new();
     let mut from = 0;
     while from < axis.outputs() {
-        let first_column = span(axis, padded, from).0;
-        let fits = |to: usize| span(axis, padded, to).1 - first_column <= capacity as isize;
+        let mut reach = span(axis, padded, from);
         let mut to = from + 1;
-        if fits(axis.outputs() - 1) {
-            to = axis.outputs();
+        // Padded windows follow one another, clipped ones may also be empty or step back.
+        let whole = reach.join(span(axis, padded, axis.outputs() - 1));
+        if padded && whole.len() <= capacity {
+            (reach, to) = (whole, axis.outputs());
         }
-        while to < axis.outputs() && fits(to) {
+        while to < axis.outputs() {
+            let wider = reach.join(span(axis, padded, to));
+            if wider.len() > capacity {
+                break;
+            }
+            reach = wider;
             to += 1;
         }
-        let end = span(axis, padded, to - 1).1.max(first_column);
         let clip = |column: isize| column.clamp(0, axis.len() as isize) as usize;
         chunks.push(Chunk {
-            first_column,
-            columns: (end - first_column).unsigned_abs(),
-            inside: clip(first_column)..clip(end),
+            first_column: reach.first,
+            columns: reach.len(),
+            inside: clip(reach.first)..clip(reach.end),
             padded,
             runs: runs(axis, from..to, divisor),
         });
@@ -303,16 +317,37 @@ fn holds_padding(axis: &Axis) -> bool {
     }
 }
 
-/// The columns `start..end` that output `o` reads from the line.
-fn span(axis: &Axis, padded: bool, o: usize) -> (isize, isize) {
-    let start = axis.start(o);
+/// A stretch of columns; some may lie outside the axis.
+#[derive(Debug, Clone, Copy)]
+struct Span {
+    first: isize,
+    end: isize,
+}
+
+impl Span {
+    fn len(self) -> usize {
+        (self.end - self.first).unsigned_abs()
+    }
+
+    /// The stretch that covers both.
+    fn join(self, other: Self) -> Self {
+        match (self.len(), other.len()) {
+            (_, 0) => self,
+            (0, _) => other,
+            _ => Self { first: self.first.min(other.first), end: self.end.max(other.end) },
+        }
+    }
+}
+
+/// The columns that output `o` reads from the line.
+fn span(axis: &Axis, padded: bool, o: usize) -> Span {
     if padded {
-        return (start, start + axis.max_reach() as isize + 1);
+        let first = axis.start(o);
+        return Span { first, end: first + axis.max_reach() as isize + 1 };
     }
     let taps = axis.taps(o);
-    let first =
-        if taps.count == 0 { start.clamp(0, axis.len() as isize) } else { taps.first as isize };
-    (first, first.max(taps.end() as isize))
+    let end = if taps.count == 0 { taps.first } else { taps.end() };
+    Span { first: taps.first as isize, end: end as isize }
 }
 
 fn runs(axis: &Axis, outputs: Range<usize>, divisor: Divisor) -> SmallVec<[Run; 3]> {

@@ -44,9 +44,9 @@ pub(crate) fn pool<T: Copy + Send + Sync + Default, K: Kernel<T>>(
 
 /// A range of the units that a problem is cut into: block of lanes, chunk of columns, band of
 /// output rows.
-struct Sweep<'a, T, K: Kernel<T>> {
+struct Sweep<'a, 'g, T, K: Kernel<T>> {
     kernel: K,
-    plan: &'a Plan,
+    plan: &'a Plan<'g>,
     data: &'a [T],
     origin: usize,
     out: K::Out,
@@ -74,7 +74,7 @@ struct Scratch<T, K: Kernel<T>> {
     results: <K::Out as Target>::Store,
 }
 
-impl<T: Copy + Default, K: Kernel<T>> Sweep<'_, T, K> {
+impl<T: Copy + Default, K: Kernel<T>> Sweep<'_, '_, T, K> {
     fn run(self) {
         let longest = self.plan.chunks.iter().map(|chunk| chunk.columns).max().unwrap_or(0);
         let mut scratch = Scratch::<T, K> {
@@ -119,7 +119,7 @@ impl<T: Copy + Default, K: Kernel<T>> Sweep<'_, T, K> {
         self.scatter(out_at, lanes, outputs, &scratch.results);
     }
 
-    fn pooled(&self) -> impl DoubleEndedIterator<Item = &Pooled> {
+    fn pooled(&self) -> impl DoubleEndedIterator<Item = &Pooled<'_>> {
         self.plan.rows.iter().chain([&self.plan.columns])
     }
 
@@ -148,7 +148,7 @@ impl<T: Copy + Default, K: Kernel<T>> Sweep<'_, T, K> {
         planes.resize(volume * lanes, T::default());
         let shape = || self.pooled().map(|axis| (axis.axis.len(), axis.input));
         let run = contiguous_run(shape());
-        for (i, planes) in planes.chunks_exact_mut(run.len * lanes).enumerate() {
+        for (i, planes) in planes.chunks_exact_mut(run.len.max(1) * lanes).enumerate() {
             let at = at.wrapping_add_signed(offset(i * run.len, shape()));
             let strides = [run.stride, plan.lanes.input];
             lanes::gather(self.data, at, strides, [run.len, lanes], planes);
@@ -202,7 +202,7 @@ impl<T: Copy + Default, K: Kernel<T>> Sweep<'_, T, K> {
                     _ => run.count.saturating_mul(window.count),
                 };
                 let job = Line {
-                    axis: &self.plan.columns.axis,
+                    axis: self.plan.columns.axis,
                     lanes,
                     first_column: chunk.first_column,
                     padded: chunk.padded,
@@ -286,9 +286,9 @@ impl RowSteps {
 }
 
 /// The rows that one output row reads, and where its outputs go.
-struct RowWindow<'a> {
+struct RowWindow<'a, 'g> {
     /// Per row axis, outermost first: its taps and its stride.
-    axes: SmallVec<[(&'a OutputRows, &'a Pooled, isize); 2]>,
+    axes: SmallVec<[(&'a OutputRows, &'a Pooled<'g>, isize); 2]>,
     /// Visits to the outer row axes' taps, as one counter.
     visited: usize,
     /// Rows of the innermost row axis that this visit has passed.
@@ -298,8 +298,8 @@ struct RowWindow<'a> {
     count: i64,
 }
 
-impl<'a> RowWindow<'a> {
-    fn new<T, O>(plan: &'a Plan, block: &Block<'_, T, O>, row: usize) -> Self {
+impl<'a, 'g> RowWindow<'a, 'g> {
+    fn new<T, O>(plan: &'a Plan<'g>, block: &Block<'_, T, O>, row: usize) -> Self {
         let mut window =
             Self { axes: SmallVec::new(), visited: 0, passed: 0, out_at: 0, index: 0, count: 1 };
         let mut rest = row;

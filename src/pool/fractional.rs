@@ -29,8 +29,7 @@ pub fn fractional_max_into<T: Element>(
     let to = Planes::new(axes, values.shape(), values.strides());
     let at = indices.as_ref().map(|view| Planes::new(axes, view.shape(), view.strides()));
     let (out, positions) = (values.shared(), indices.as_mut().map(ViewMut::shared));
-    let (input_plane, output_plane) =
-        (pick(axes, input.shape()), pick(axes, values.shape()));
+    let (input_plane, output_plane) = (pick(axes, input.shape()), pick(axes, values.shape()));
     let bytes = from.len() * from.volume() * size_of::<T>();
     each_plane(execution, &to, bytes, |planes| {
         let mut source = Vec::new();
@@ -68,7 +67,10 @@ fn pick(axes: &[usize], shape: &[usize]) -> Vec<usize> {
 }
 
 /// Initialised scratch as an output.
-fn view_of<'a, T: Copy>(scratch: &'a mut [T], shape: &[usize]) -> Result<ViewMut<'a, T>, PoolError> {
+fn view_of<'a, T: Copy>(
+    scratch: &'a mut [T],
+    shape: &[usize],
+) -> Result<ViewMut<'a, T>, PoolError> {
     let strides = crate::contiguous_strides(shape);
     // SAFETY: the scratch is borrowed for as long as the view, and has the shape's elements.
     unsafe { ViewMut::from_raw_parts(scratch.as_mut_ptr(), shape, &strides) }

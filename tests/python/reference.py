@@ -179,7 +179,12 @@ def places_without_elements(each: list[tuple[int, ...]], *, ceil_mode: bool) -> 
     return np.where(flat < math.prod(length for length, *_ in each), flat, -1)
 
 
-def avg_pool(
+def avg_pool(ndim: int, x: Array, *arguments: Any, **options: Any) -> Array:
+    """The result of torch.nn.functional.avg_pool{1,2,3}d."""
+    return mean_over(x, *avg_windows(ndim, x, *arguments, **options))
+
+
+def avg_windows(
     ndim: int,
     x: Array,
     kernel_size: Size,
@@ -188,8 +193,8 @@ def avg_pool(
     ceil_mode: bool = False,
     count_include_pad: bool = True,
     divisor_override: int | None = None,
-) -> Array:
-    """The result of torch.nn.functional.avg_pool{1,2,3}d."""
+) -> tuple[list[Windows], Array]:
+    """The windows of an average, and what the sum of each is divided by."""
     each = axis_rules(ndim, x, kernel_size, stride or kernel_size, padding)
     axes = [windows(*axis, ceil_mode=ceil_mode) for axis in each]
     if divisor_override is not None:
@@ -197,8 +202,13 @@ def avg_pool(
     elif count_include_pad:
         lengths = [padded_lengths(*axis, ceil_mode=ceil_mode) for axis in each]
     else:
-        lengths = [[len(window) for window in axis] for axis in axes]
-    return mean_over(x, axes, outer_product(lengths) * (divisor_override or 1))
+        lengths = window_lengths(axes)
+    return axes, outer_product(lengths) * (divisor_override or 1)
+
+
+def window_lengths(axes: list[Windows]) -> list[list[int]]:
+    """Elements of each window, along each axis."""
+    return [[len(window) for window in axis] for axis in axes]
 
 
 def axis_rules(ndim: int, x: Array, *rule: Size) -> list[tuple[int, ...]]:
@@ -243,4 +253,4 @@ def adaptive_max_pool(
 def adaptive_avg_pool(ndim: int, x: Array, output_size: int | Sequence[int | None]) -> Array:
     """The result of torch.nn.functional.adaptive_avg_pool{1,2,3}d."""
     axes = adaptive_axes(ndim, x, output_size)
-    return mean_over(x, axes, outer_product([[len(window) for window in axis] for axis in axes]))
+    return mean_over(x, axes, outer_product(window_lengths(axes)))

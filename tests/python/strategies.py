@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from . import reference
+from . import irregular, reference
 from .layouts import LAYOUTS
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -69,13 +69,16 @@ KINDS = ("wide", "ties", "equal", "extreme", "nan", "infinite", "rare")
 
 
 @st.composite
-def inputs(draw: Draw, ndim: int, dtype: np.dtype[Any]) -> tuple[str, Array]:
-    """A layout's name and an array in it, batched or not."""
+def inputs(
+    draw: Draw, ndim: int, dtype: np.dtype[Any], shortest: int = 1, positive: bool = False
+) -> tuple[str, Array]:
+    """A layout's name and an array in it, batched or not, of any sign or none."""
     batch = draw(st.sampled_from([(1,), (), (2,), (0,)]))
     channels = draw(st.integers(1, 3))
-    spatial = [draw(st.integers(1, LONGEST[ndim])) for _ in range(ndim)]
+    spatial = [draw(st.integers(shortest, LONGEST[ndim])) for _ in range(ndim)]
     kind = draw(st.sampled_from(KINDS if dtype.kind not in "biu" else KINDS[:4]))
     x = fill(kind, (*batch, channels, *spatial), dtype, draw(st.integers(0, 2**32 - 1)))
+    x = np.abs(x) if positive else x
     layout = draw(st.sampled_from(sorted(LAYOUTS)))
     return layout, LAYOUTS[layout](x, ndim)
 
@@ -90,7 +93,11 @@ def written(draw: Draw, numbers: list[int]) -> Any:
 
 @st.composite
 def window_rules(
-    draw: Draw, lengths: tuple[int, ...], dilated: bool = False, whole: bool = False
+    draw: Draw,
+    lengths: tuple[int, ...],
+    dilated: bool = False,
+    whole: bool = False,
+    padded: bool = True,
 ) -> dict[str, Any]:
     """Arguments that give at least one window per axis; `whole` kernels fit the bare input."""
     ceil_mode = draw(st.booleans())
@@ -103,7 +110,7 @@ def window_rules(
         fits = [
             (kernel, padding)
             for kernel in range(1, longest + 1)
-            for padding in range(kernel // 2 + 1)
+            for padding in range(kernel // 2 + 1 if padded else 1)
             if reference.output_size(
                 length, kernel, stride or kernel, padding, dilation, ceil_mode=ceil_mode
             )
@@ -145,3 +152,73 @@ def adaptive_problems(draw: Draw, ndim: int, dtype: np.dtype[Any]) -> Problem:
     if ndim > 1:
         ways.append((None, *sizes[1:]))
     return Problem(x, layout, {"output_size": draw(st.sampled_from(ways))})
+
+
+@st.composite
+def lp_problems(draw: Draw, ndim: int, dtype: np.dtype[Any]) -> Problem:
+    """Negative elements only where their powers are positive: otherwise sums may cancel."""
+    norm_type = draw(st.sampled_from([2.0, 1.0, 3.0, 4, 0.5, 1.5, -1.0, math.inf, -math.inf]))
+    signed = norm_type in (2, 4, math.inf, -math.inf)
+    layout, x = draw(inputs(ndim, dtype, positive=not signed))
+    rule = draw(window_rules(x.shape[-ndim:], whole=ndim == 3, padded=False))
+    del rule["padding"]
+    if ndim == 1:  # PyTorch wants an integer here, not a tuple of one
+        rule["kernel_size"] = reference.kernel_volume(1, rule["kernel_size"])
+    return Problem(x, layout, {"norm_type": norm_type, **rule})
+
+
+@st.composite
+def fractional_problems(draw: Draw, ndim: int, dtype: np.dtype[Any]) -> Problem:
+    spare = 1 if ndim == 3 else 0
+    layout, x = draw(inputs(ndim, dtype, shortest=1 + spare))
+    axes = []
+    for length in x.shape[-ndim:]:
+        kernel = draw(st.integers(1, length - spare))
+        axes.append((kernel, draw(st.integers(1, length - spare - kernel + 1))))
+    kernels, counts = (list(part) for part in zip(*axes, strict=True))
+    batch = x.shape[0] + draw(st.integers(0, 1)) if x.ndim == ndim + 2 else 1
+    generator = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    # So many steps that every dtype has these numbers.
+    samples = generator.integers(0, 128, (batch, x.shape[-ndim - 1], ndim)) / 128
+    arguments = {
+        "kernel_size": written(draw, kernels),
+        "output_size": written(draw, counts),
+        "_random_samples": samples.astype(np.float64 if dtype.kind in "biu" else dtype),
+    }
+    return Problem(x, layout, arguments)
+
+
+@st.composite
+def unpool_problems(
+    draw: Draw, ndim: int, dtype: np.dtype[Any], repeated: bool = True
+) -> Problem:
+    """Indices anywhere in the output, `repeated` or each at most once in a plane."""
+    layout, x = draw(inputs(ndim, dtype))
+    axes = []
+    for length in x.shape[-ndim:]:
+        kernel, stride = draw(st.integers(1, 4)), draw(st.integers(1, 3))
+        padding = draw(st.integers(0, kernel // 2))
+        default = irregular.unpooled_size(length, kernel, stride, padding)
+        shortest = max(1 if repeated else length, default - stride + 1)
+        longest = default + stride - 1
+        if longest < shortest:
+            kernel, stride, padding = 2, 2, 0
+            shortest = longest = 2 * length
+        axes.append((kernel, stride, padding, draw(st.integers(shortest, longest))))
+    kernels, strides, paddings, sizes = (list(part) for part in zip(*axes, strict=True))
+    generator = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    count = math.prod(x.shape[-ndim:])
+    planes = [
+        generator.choice(math.prod(sizes), count, replace=repeated)
+        for _ in range(math.prod(x.shape[:-ndim]))
+    ]
+    indices = np.array(planes, np.int64).reshape(x.shape)
+    orders = [name for name in sorted(LAYOUTS) if repeated or not name.startswith("broadcast")]
+    arguments = {
+        "indices": LAYOUTS[draw(st.sampled_from(orders))](indices, ndim),
+        "kernel_size": written(draw, kernels),
+        "stride": written(draw, strides),
+        "padding": written(draw, paddings),
+        "output_size": draw(st.sampled_from([tuple(sizes), sizes])),
+    }
+    return Problem(x, layout, arguments)

@@ -24,8 +24,12 @@ pub trait Dtype: Element {
     fn sample(kind: Kind, random: u64) -> Self;
     fn is_nan(self) -> bool;
     fn exceeds(self, other: Self) -> bool;
-    /// What two equal results have in common: their bits, or that they are NaN.
+    /// The bits, the same ones for every NaN.
     fn bits(self) -> u64;
+    /// Whether both are the same number, or both NaN.
+    fn same(self, other: Self) -> bool {
+        self == other || (self.is_nan() && other.is_nan())
+    }
 }
 
 /// An element that the reference can average.

@@ -53,7 +53,9 @@ impl Problem {
 /// Every kind of problem that the kernels treat in a way of its own.
 pub fn problems() -> impl Strategy<Value = Problem> {
     let shapes = prop_oneof![3 => one_long_axis(), 2 => small_planes(), 1 => few_elements()];
-    shapes.prop_flat_map(on_shape).prop_filter("too slow", |problem| problem.visits() <= MOST_VISITS)
+    shapes
+        .prop_flat_map(on_shape)
+        .prop_filter("too slow", |problem| problem.visits() <= MOST_VISITS)
 }
 
 /// A shape and the axes to pool.
@@ -61,11 +63,10 @@ type Shape = (Vec<usize>, Vec<usize>);
 
 /// One axis as long as several vectors, up to three short ones; any of them pooled.
 fn one_long_axis() -> impl Strategy<Value = Shape> {
-    (prop::collection::vec(1usize..=6, 0..=3), select(&LENGTHS), any::<prop::sample::Index>())
+    (prop::collection::vec(1usize..=6, 0..=4), select(&LENGTHS), any::<prop::sample::Index>())
         .prop_flat_map(|(mut shape, long, at)| {
             shape.insert(at.index(shape.len() + 1), long);
-            let axes = (0..shape.len()).collect::<Vec<_>>();
-            (Just(shape), subsequence(axes, 1..=4.min(at.index(4) + 1)))
+            (Just(shape.clone()), axes_of(&shape, 1))
         })
 }
 
@@ -87,11 +88,14 @@ fn small_planes() -> impl Strategy<Value = Shape> {
 /// Up to five axes of which up to four are pooled, some perhaps without elements.
 fn few_elements() -> impl Strategy<Value = Shape> {
     let length = prop_oneof![8 => 1usize..=4, 1 => Just(0)];
-    prop::collection::vec(length, 1..=5).prop_flat_map(|shape| {
-        let axes = (0..shape.len()).collect::<Vec<_>>();
-        let pooled = subsequence(axes, 0..=shape.len().min(4)).prop_shuffle();
-        (Just(shape), pooled)
-    })
+    prop::collection::vec(length, 1..=5)
+        .prop_flat_map(|shape| (Just(shape.clone()), axes_of(&shape, 0)))
+}
+
+/// At least `fewest` and at most four axes of a shape, in any order.
+fn axes_of(shape: &[usize], fewest: usize) -> impl Strategy<Value = Vec<usize>> + use<> {
+    let axes: Vec<_> = (0..shape.len()).collect();
+    subsequence(axes, fewest..=shape.len().min(4)).prop_shuffle()
 }
 
 fn on_shape((shape, axes): Shape) -> impl Strategy<Value = Problem> {
@@ -101,8 +105,11 @@ fn on_shape((shape, axes): Shape) -> impl Strategy<Value = Problem> {
         Just(Divisor::Window),
         select(vec![1, 3, 7, -2, 1 << 40]).prop_map(Divisor::Fixed),
     ];
-    (Just(shape), windows, divisor)
-        .prop_map(|(shape, windows, divisor)| Problem { shape, windows, divisor })
+    (Just(shape), windows, divisor).prop_map(|(shape, windows, divisor)| Problem {
+        shape,
+        windows,
+        divisor,
+    })
 }
 
 /// Windows that fit on an axis of `len` elements.
@@ -150,7 +157,9 @@ fn sliding(len: usize) -> impl Strategy<Value = Window> {
 /// The taps of a listed window on an axis of `len` elements.
 fn taps(len: usize) -> impl Strategy<Value = Taps> {
     (0..=len, 0usize..=8, 1usize..=3).prop_map(move |(first, count, step)| {
-        let room = (len - first).div_ceil(step);
-        Taps { first, count: count.min(room), step }
+        match count.min((len - first).div_ceil(step)) {
+            0 => Taps { first: 0, count: 0, step },
+            count => Taps { first, count, step },
+        }
     })
 }

@@ -58,7 +58,8 @@ fn first_after_padding(window: &Window, taps: &[i64]) -> i64 {
     while first < 0
         && let Window::Sliding(w) = window
     {
-        first += w.dilation;
+        // A single tap has no distance to a next one.
+        first += if w.kernel_size == 1 { 1 } else { w.dilation };
     }
     first
 }

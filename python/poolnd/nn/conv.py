@@ -27,6 +27,7 @@ from poolnd.nn.conv_geometry import (
 BLOCK_BYTES = 1 << 25
 """Columns built at a time: enough to feed the matrix product, small beside main memory."""
 
+
 def conv2d(
     input: ArrayLike,
     weight: ArrayLike,
@@ -170,5 +171,3 @@ def allocate(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
         return np.empty(shape, dtype)
     except ValueError as error:  # NumPy's answer to a shape that no address space can hold
         raise MemoryError(f"conv2d: cannot allocate an array of shape {shape}: {error}") from None
-
-

@@ -180,9 +180,7 @@ def _scaled(op: str, output_ratio: Ratio, lengths: tuple[int, ...]) -> tuple[int
             f"{op} requires output_ratio to either be a single number or a tuple of {len(lengths)},"
             f" but got output_ratio={output_ratio}"
         )
-    return tuple(
-        _share(op, ratio, length) for ratio, length in zip(ratios, lengths, strict=True)
-    )
+    return tuple(_share(op, ratio, length) for ratio, length in zip(ratios, lengths, strict=True))
 
 
 def _share(op: str, ratio: SupportsFloat, length: int) -> int:

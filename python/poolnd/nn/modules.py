@@ -10,8 +10,11 @@ from operator import index
 from textwrap import indent
 from typing import Any, NamedTuple, Self, overload
 
+import numpy as np
+from numpy.typing import ArrayLike
+
 from poolnd._core import PoolError
-from poolnd._typing import Array
+from poolnd._typing import Array, Pullback
 
 
 class IncompatibleKeys(NamedTuple):
@@ -49,6 +52,13 @@ class Module:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Return what `forward` returns."""
         return self.forward(*args, **kwargs)
+
+    def vjp(self, *_args: Any, **_kwargs: Any) -> tuple[Any, Pullback]:
+        """Return the result of a call and its pullback, as `poolnd.vjp` does for a function."""
+        name = type(self).__name__
+        raise TypeError(
+            f"vjp(): {name} has no gradient: a Module that is to have one defines vjp()"
+        )
 
     def extra_repr(self) -> str:
         """Text between the parentheses of the repr: the layer's options."""
@@ -206,6 +216,21 @@ class Sequential(Module):
         for module in self:
             output = module(output)
         return output
+
+    def vjp(self, input: Any) -> tuple[Any, Pullback]:
+        """Return the result of a call, and the pullback through all modules."""
+        output, pullbacks = input, []
+        for module in self:
+            output, pullback = module.vjp(output)
+            pullbacks.append(pullback)
+
+        def through_all(grad_output: ArrayLike) -> Array:
+            gradient = grad_output
+            for pullback in reversed(pullbacks):
+                gradient = pullback(gradient)
+            return np.asarray(gradient)
+
+        return output, through_all
 
     def append(self, module: Module) -> Self:
         """Add a module at the end; return self."""

@@ -6,16 +6,17 @@ Parameters, results and errors are those of the functions in `poolnd.nn.function
 """
 
 from collections.abc import Callable, Iterable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, SupportsFloat
 
 from numpy.typing import ArrayLike
 
-from poolnd._typing import OutputSize, Size
+from poolnd._typing import OutputSize, Pullback, Size
+from poolnd._vjp import vjp
 from poolnd.nn import functional as F
 from poolnd.nn.modules import Module
 
 
-class _Pool(Module):
+class Pool(Module):
     """A layer that is one function of its input, with the layer's options."""
 
     _function: ClassVar[Callable[..., Any]]
@@ -28,8 +29,12 @@ class _Pool(Module):
         """Pool `input`."""
         return self._function(input, *self._options())
 
+    def vjp(self, input: ArrayLike) -> tuple[Any, Pullback]:
+        """Pool `input`; return the result and its pullback, as `poolnd.vjp` does."""
+        return vjp(self._function, input, *self._options())
 
-class _MaxPool(_Pool):
+
+class _MaxPool(Pool):
     def __init__(
         self,
         kernel_size: Size,
@@ -92,7 +97,7 @@ class MaxPool3d(_MaxPool):
     _function = staticmethod(F.max_pool3d)
 
 
-class _AvgPool(_Pool):
+class _AvgPool(Pool):
     kernel_size: Size
     stride: Size
     padding: Size
@@ -128,9 +133,9 @@ class AvgPool1d(_AvgPool):
         ceil_mode: bool = False,
         count_include_pad: bool = True,
     ) -> None:
-        self.kernel_size = _single(kernel_size)
-        self.stride = _single(kernel_size if stride is None else stride)
-        self.padding = _single(padding)
+        self.kernel_size = per_axis(kernel_size, 1)
+        self.stride = per_axis(kernel_size if stride is None else stride, 1)
+        self.padding = per_axis(padding, 1)
         self.ceil_mode = ceil_mode
         self.count_include_pad = count_include_pad
 
@@ -168,7 +173,7 @@ class AvgPool3d(_AvgPoolWithDivisor):
     _function = staticmethod(F.avg_pool3d)
 
 
-class _AdaptivePool(_Pool):
+class _AdaptivePool(Pool):
     output_size: OutputSize
 
     def _options(self) -> tuple[Any, ...]:
@@ -228,5 +233,48 @@ class AdaptiveAvgPool3d(_AdaptiveAvgPool):
     _function = staticmethod(F.adaptive_avg_pool3d)
 
 
-def _single(size: Size) -> tuple[Any, ...]:
-    return tuple(size) if isinstance(size, Iterable) else (size,)
+class _LPPool(Pool):
+    def __init__(
+        self,
+        norm_type: SupportsFloat,
+        kernel_size: Size,
+        stride: Size | None = None,
+        ceil_mode: bool = False,
+    ) -> None:
+        self.norm_type = norm_type
+        self.kernel_size = kernel_size
+        self.stride = stride
+        self.ceil_mode = ceil_mode
+
+    def _options(self) -> tuple[Any, ...]:
+        # A layer always works with floats: an integer power of integers is for the functions.
+        return float(self.norm_type), self.kernel_size, self.stride, self.ceil_mode
+
+    def extra_repr(self) -> str:
+        return (
+            f"norm_type={self.norm_type}, kernel_size={self.kernel_size}, stride={self.stride},"
+            f" ceil_mode={self.ceil_mode}"
+        )
+
+
+class LPPool1d(_LPPool):
+    """Power average over windows along one axis; see `poolnd.nn.functional.lp_pool1d`."""
+
+    _function = staticmethod(F.lp_pool1d)
+
+
+class LPPool2d(_LPPool):
+    """Power average over windows along two axes; see `poolnd.nn.functional.lp_pool2d`."""
+
+    _function = staticmethod(F.lp_pool2d)
+
+
+class LPPool3d(_LPPool):
+    """Power average over windows along three axes; see `poolnd.nn.functional.lp_pool3d`."""
+
+    _function = staticmethod(F.lp_pool3d)
+
+
+def per_axis(value: Any, ndim: int) -> tuple[Any, ...]:
+    """Return what is given for each axis as a tuple, as PyTorch's layers keep it."""
+    return tuple(value) if isinstance(value, Iterable) else (value,) * ndim

@@ -1,7 +1,7 @@
 """Max unpooling: maxima put back where their indices say, zeros elsewhere."""
 
 from collections.abc import Sequence
-from typing import SupportsIndex
+from typing import Any, SupportsIndex
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -152,7 +152,7 @@ def _check_plain(op: str, **arguments: object) -> None:
 
 
 def _near(
-    op: str, output_size: Sequence[SupportsIndex], default: tuple[int, ...], steps: tuple[int, ...]
+    op: str, output_size: Any, default: tuple[int, ...], steps: tuple[int, ...]
 ) -> tuple[int, ...]:
     """Read `output_size`, which must be less than a stride away from the default."""
     ndim = len(default)

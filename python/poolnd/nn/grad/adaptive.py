@@ -9,16 +9,12 @@ from poolnd._typing import Array, Ndim
 from poolnd.nn.grad.check import read
 
 
-def adaptive_max_pool1d_backward(
-    grad_output: ArrayLike, input: Any, indices: ArrayLike
-) -> Array:
+def adaptive_max_pool1d_backward(grad_output: ArrayLike, input: Any, indices: ArrayLike) -> Array:
     """Gradient of `adaptive_max_pool1d`; see `adaptive_max_pool2d_backward`."""
     return _adaptive_max_backward("adaptive_max_pool1d_backward", 1, grad_output, input, indices)
 
 
-def adaptive_max_pool2d_backward(
-    grad_output: ArrayLike, input: Any, indices: ArrayLike
-) -> Array:
+def adaptive_max_pool2d_backward(grad_output: ArrayLike, input: Any, indices: ArrayLike) -> Array:
     """Gradient of `adaptive_max_pool2d` with respect to its input.
 
     Parameters
@@ -47,9 +43,7 @@ def adaptive_max_pool2d_backward(
     return _adaptive_max_backward("adaptive_max_pool2d_backward", 2, grad_output, input, indices)
 
 
-def adaptive_max_pool3d_backward(
-    grad_output: ArrayLike, input: Any, indices: ArrayLike
-) -> Array:
+def adaptive_max_pool3d_backward(grad_output: ArrayLike, input: Any, indices: ArrayLike) -> Array:
     """Gradient of `adaptive_max_pool3d`; see `adaptive_max_pool2d_backward`."""
     return _adaptive_max_backward("adaptive_max_pool3d_backward", 3, grad_output, input, indices)
 

@@ -1,5 +1,6 @@
 """What the gradients have in common: reading `grad_output` and comparing it with the input."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -46,23 +47,23 @@ def pooled_shape(
 ) -> tuple[int, ...]:
     """Shape of the result of regular windows over an input of `shape`."""
     kernel = sizes(op, ndim, "kernel_size", kernel_size)
-    steps = kernel if stride in (None, (), []) else sizes(op, ndim, "stride", stride)
+    omitted = stride is None or (isinstance(stride, Sequence) and not stride)
+    steps = kernel if omitted else sizes(op, ndim, "stride", stride)
     pads, gaps = sizes(op, ndim, "padding", padding), sizes(op, ndim, "dilation", dilation)
-    if min(kernel + steps + gaps) <= 0:
+    if min(kernel + steps + gaps) <= 0 or min(pads) < 0:
         raise PoolError(
-            f"{op}: kernel_size, stride and dilation should be greater than zero, but got"
-            f" {kernel}, {steps} and {gaps}"
+            f"{op}: kernel_size, stride and dilation should be greater than zero and padding not"
+            f" negative, but got {kernel}, {steps}, {gaps} and {pads}"
         )
-    spatial = tuple(
-        _windows(length, *axis, ceil_mode)
-        for length, *axis in zip(shape[-ndim:], kernel, steps, pads, gaps, strict=True)
-    )
-    return shape[:-ndim] + spatial
+    if len(shape) not in (ndim + 1, ndim + 2):
+        raise PoolError(
+            f"{op}: expected an input of {ndim + 1} or {ndim + 2} dimensions, but got shape {shape}"
+        )
+    axes = zip(shape[-ndim:], kernel, steps, pads, gaps, strict=True)
+    return shape[:-ndim] + tuple(_windows(*axis, ceil_mode) for axis in axes)
 
 
-def _windows(
-    length: int, kernel: int, step: int, pad: int, gap: int, ceil_mode: bool
-) -> int:
+def _windows(length: int, kernel: int, step: int, pad: int, gap: int, ceil_mode: bool) -> int:
     room = length + 2 * pad - gap * (kernel - 1) - 1
     count = (room + step - 1 if ceil_mode else room) // step + 1
     # The last window must start inside the input or the padding before it.

@@ -1,6 +1,7 @@
 """Gradients of the two-dimensional convolution, as matrix products over the same windows."""
 
 from collections.abc import Sequence
+from itertools import product
 from typing import SupportsIndex
 
 import numpy as np
@@ -133,27 +134,24 @@ def input_gradient(
 ) -> Array:
     """Spread every gradient over the window that it belongs to, weighted by the filters."""
     groups, (channels_out, channels, kh, kw) = geometry.groups, filters.shape
-    accumulator = accumulator_of(grad.dtype)
-    batch = (1,) * (4 - len(shape)) + shape
-    (top, _), (left, _) = geometry.padding
-    padded = allocate((*batch[:2], *geometry.padded_size(*batch[2:])), accumulator)
+    accumulator, grads = accumulator_of(grad.dtype), _batched(grad)
+    height, width = shape[-2:]
+    padded_size = geometry.padded_size(height, width)
+    padded = allocate((len(grads), groups * channels, *padded_size), accumulator)
     padded[...] = 0
     windows = window_view(padded, geometry)
-    columns = filters.astype(accumulator, copy=False).conj().reshape(
-        groups, channels_out // groups, channels * kh * kw
-    ).swapaxes(1, 2)
-    grads = grad.reshape(len(batch[:1]) and batch[0], channels_out, *grad.shape[-2:])
+    rows = filters.astype(accumulator, copy=False).conj()
+    rows = rows.reshape(groups, channels_out // groups, channels * kh * kw).swapaxes(1, 2)
     with np.errstate(over="ignore", invalid="ignore"):
         for block in blocks(windows):
-            part = windows[block]
-            rows = grads[block].astype(accumulator, copy=False)
-            n, _, out_h, out_w = rows.shape
-            spread = columns @ rows.reshape(n, groups, channels_out // groups, out_h * out_w)
+            part, of_part = windows[block], grads[block].astype(accumulator, copy=False)
+            n, (out_h, out_w) = len(part), part.shape[2:4]
+            spread = rows @ of_part.reshape(n, groups, channels_out // groups, out_h * out_w)
             taps = spread.reshape(n, groups * channels, kh, kw, out_h, out_w)
-            for i in range(kh):
-                for j in range(kw):  # within one tap no element comes twice
-                    part[..., i, j] += taps[:, :, i, j]
-        inner = padded[:, :, top : top + batch[2], left : left + batch[3]]
+            for i, j in product(range(kh), range(kw)):  # within one tap no element comes twice
+                part[..., i, j] += taps[:, :, i, j]
+        (top, _), (left, _) = geometry.padding
+        inner = padded[:, :, top : top + height, left : left + width]
         return inner.astype(grad.dtype.newbyteorder("=")).reshape(shape)
 
 
@@ -162,21 +160,29 @@ def _weight_gradient(
 ) -> Array:
     """Multiply every gradient with the window that it belongs to, and add up."""
     groups, (channels_out, channels, kh, kw) = geometry.groups, shape
-    accumulator = accumulator_of(grad.dtype)
-    batch = images if images.ndim == 4 else images[np.newaxis]
-    grads = grad if grad.ndim == 4 else grad[np.newaxis]
-    windows = window_view(pad(batch, geometry, accumulator), geometry)
-    sums = np.zeros((groups, channels_out // groups, channels * kh * kw), accumulator)
+    accumulator, grads = accumulator_of(grad.dtype), _batched(grad)
+    windows = window_view(pad(_batched(images), geometry, accumulator), geometry)
+    filters, taps = channels_out // groups, channels * kh * kw
+    sums = np.zeros((groups, filters, taps), accumulator)
     with np.errstate(over="ignore", invalid="ignore"):
         for block in blocks(windows):
-            part, rows = windows[block].conj(), grads[block].astype(accumulator, copy=False)
-            taps = part.transpose(1, 4, 5, 0, 2, 3).reshape(*sums.shape[::2], -1)
-            sums += rows.swapaxes(0, 1).reshape(*sums.shape[:2], -1) @ taps.swapaxes(1, 2)
+            part, of_part = windows[block].conj(), grads[block].astype(accumulator, copy=False)
+            places = len(part) * part.shape[2] * part.shape[3]
+            columns = part.transpose(1, 4, 5, 0, 2, 3).reshape(groups, taps, places)
+            rows = of_part.swapaxes(0, 1).reshape(groups, filters, places)
+            sums += rows @ columns.swapaxes(1, 2)
         return sums.astype(grad.dtype.newbyteorder("=")).reshape(shape)
 
 
+def _batched(array: Array) -> Array:
+    return array if array.ndim == 4 else array[np.newaxis]
+
+
 def _shape(name: str, value: Sequence[SupportsIndex]) -> tuple[int, ...]:
-    return sizes("conv2d", len(value), name, value)
+    shape = sizes("conv2d", len(value), name, value)
+    if min(shape, default=0) < 0:
+        raise PoolError(f"conv2d: {name} must not be negative, but got {name}={value}")
+    return shape
 
 
 def _check(

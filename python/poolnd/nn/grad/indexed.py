@@ -156,7 +156,9 @@ def max_unpool1d_backward(
     grad_output: ArrayLike, input: Any, indices: ArrayLike, output_size: Size
 ) -> Array:
     """Gradient of `max_unpool1d`; see `max_unpool2d_backward`."""
-    return _max_unpool_backward("max_unpool1d_backward", 1, grad_output, input, indices, output_size)
+    return _max_unpool_backward(
+        "max_unpool1d_backward", 1, grad_output, input, indices, output_size
+    )
 
 
 def max_unpool2d_backward(
@@ -189,14 +191,18 @@ def max_unpool2d_backward(
     TypeError
         Not floating point, or a size that is not an integer.
     """
-    return _max_unpool_backward("max_unpool2d_backward", 2, grad_output, input, indices, output_size)
+    return _max_unpool_backward(
+        "max_unpool2d_backward", 2, grad_output, input, indices, output_size
+    )
 
 
 def max_unpool3d_backward(
     grad_output: ArrayLike, input: Any, indices: ArrayLike, output_size: Size
 ) -> Array:
     """Gradient of `max_unpool3d`; see `max_unpool2d_backward`."""
-    return _max_unpool_backward("max_unpool3d_backward", 3, grad_output, input, indices, output_size)
+    return _max_unpool_backward(
+        "max_unpool3d_backward", 3, grad_output, input, indices, output_size
+    )
 
 
 def _max_unpool_backward(

@@ -209,7 +209,7 @@ def _extremum_backward(
     windows = (kernel_size, stride, 0, 1, ceil_mode)
     _, indices = _core.max_pool(op, ndim, toward_maximum(x, p), *windows, True)
     check_shape(op, grad.shape, indices.shape)
-    result: Array = _core.max_backward(op, ndim, grad, indices, x.shape) * np.sign(x)
+    result: Array = _core.max_backward(op, ndim, grad, indices, x.shape) * _sign(x)
     return result
 
 
@@ -231,7 +231,14 @@ def _power_backward(
     root = 1 / p
     grad_sums = grad * (root * (means * volume) ** (root - 1))
     # A mean of 0 stops the gradient, even an infinite one: relu comes before the root.
-    grad_means = np.where(means == 0, 0, grad_sums * volume)
+    grad_means = np.where(means == 0, 0, grad_sums * volume * _sign(means) ** 2)
     grad_powers = _core.avg_backward(op, ndim, grad_means, x.shape, *windows)
     result: Array = grad_powers * (p * x ** (p - 1))
     return result
+
+
+def _sign(x: Array) -> Array:
+    """Sign as PyTorch has it: 0 for NaN."""
+    signs: Array = np.sign(x)
+    signs[np.isnan(x)] = 0
+    return signs

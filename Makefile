@@ -71,6 +71,7 @@ crate:
 wheel-tests: $(STAMPS)/installed $(STAMPS)/clean-install
 	$(STEP) run "stubtest" env MYPYPATH=python .venv/bin/stubtest poolnd._core
 	$(STEP) run "pytest" .venv-test/bin/python -m pytest --color=no
+	$(STEP) run "a network learns digits" .venv/bin/python examples/train_digits.py
 	$(STEP) run "benchmark rows, each once" .venv-test/bin/python $(BENCH)/run.py --check
 
 # Environments and builds, each with a stamp.

@@ -6,6 +6,11 @@ use std::fmt::Debug;
 
 use half::{bf16, f16};
 
+use crate::halves::{
+    BF16_INFINITY, F16_INFINITY, HalfKey, narrow_bf16, narrow_f16, round_to_odd, widen_bf16,
+    widen_f16,
+};
+
 /// A dtype that can be pooled.
 pub trait Element: Copy + Default + Debug + PartialEq + Send + Sync + 'static {
     /// What maxima are compared as: the type itself, or an integer whose order is the same.
@@ -77,33 +82,6 @@ ordered! {
     f64, f64::NEG_INFINITY, |value| f64::is_nan(value);
     HalfKey<F16_INFINITY>, HalfKey(-F16_INFINITY), |value| value.0 == i16::MAX;
     HalfKey<BF16_INFINITY>, HalfKey(-BF16_INFINITY), |value| value.0 == i16::MAX;
-}
-
-const F16_INFINITY: i16 = 0x7c00;
-const BF16_INFINITY: i16 = 0x7f80;
-
-/// A 16-bit float as an integer of the same order: its magnitude with its sign, so that both
-/// zeros are 0, and every NaN is the largest. `INFINITY` is the magnitude of infinity.
-///
-/// Integer comparison needs no half-precision hardware and runs on lanes of 16 bits.
-#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
-#[repr(transparent)]
-pub struct HalfKey<const INFINITY: i16>(i16);
-
-impl<const INFINITY: i16> HalfKey<INFINITY> {
-    #[inline(always)]
-    fn from_bits(bits: u16) -> Self {
-        let magnitude = (bits & 0x7fff) as i16;
-        let sign = (bits as i16) >> 15;
-        let signed = (magnitude ^ sign) - sign;
-        Self(if magnitude > INFINITY { i16::MAX } else { signed })
-    }
-
-    #[inline(always)]
-    fn to_bits(self) -> u16 {
-        let sign = self.0 >> 15;
-        (((self.0 ^ sign) - sign) as u16) | ((sign as u16) & 0x8000)
-    }
 }
 
 /// Lanes that hold the distance of a tap from its window's start, counted in the plane.
@@ -227,8 +205,8 @@ macro_rules! float_sums {
 float_sums! {
     f64: f64, |x| x, |d| d, |sum, d| sum / d;
     f64: f32, |x| f64::from(x), |d| 1.0 / d, |sum, r| (sum * r) as f32;
-    f64: f16, |x| f64::from(widen_f16(x)), |d| d, |sum, d| f16::from_f64(sum / d);
-    f64: bf16, |x| f64::from(widen_bf16(x)), |d| d, |sum, d| bf16::from_f64(sum / d);
+    f64: f16, |x| f64::from(widen_f16(x)), |d| d, |sum, d| narrow_f16(round_to_odd(sum / d));
+    f64: bf16, |x| f64::from(widen_bf16(x)), |d| d, |sum, d| narrow_bf16(round_to_odd(sum / d));
     f32: f16, widen_f16, |d| d, |sum, d| narrow_f16(sum / d);
     f32: bf16, widen_bf16, |d| d, |sum, d| narrow_bf16(sum / d);
 }
@@ -368,97 +346,9 @@ elements! {
         u16, sums f32 = 1 << 12, f32 = 1 << 12, f64;
 }
 
-#[inline(always)]
-fn widen_bf16(value: bf16) -> f32 {
-    f32::from_bits(u32::from(value.to_bits()) << 16)
-}
-
-/// Rounds to nearest, ties to even; written without branches so that it vectorises.
-#[inline(always)]
-fn narrow_bf16(value: f32) -> bf16 {
-    let bits = value.to_bits();
-    let rounded = (bits.wrapping_add(0x7fff + ((bits >> 16) & 1)) >> 16) as u16;
-    let quiet_nan = (bits >> 16) as u16 | 0x40;
-    bf16::from_bits(if value.is_nan() { quiet_nan } else { rounded })
-}
-
-/// Exact; the exponent is rebiased in integer lanes, and subtracting the smallest normal number
-/// normalises what is subnormal in 16 bits.
-#[inline(always)]
-fn widen_f16(value: f16) -> f32 {
-    const EXPONENT: u32 = 0x1f << 23;
-    const REBIAS: u32 = (127 - 15) << 23;
-    let bits = u32::from(value.to_bits());
-    let sign = (bits & 0x8000) << 16;
-    let magnitude = (bits & 0x7fff) << 13;
-    let normal = magnitude + REBIAS;
-    let subnormal = f32::from_bits(normal + (1 << 23)) - f32::from_bits(REBIAS + (1 << 23));
-    let special = normal + REBIAS;
-    let widened = match magnitude {
-        m if m >= EXPONENT => special,
-        m if m < 1 << 23 => subnormal.to_bits(),
-        _ => normal,
-    };
-    f32::from_bits(widened | sign)
-}
-
-/// Rounds to nearest, ties to even; written without branches so that it vectorises. Adding 0.5
-/// lets the float unit round what will be subnormal: the spacing at 0.5 is the smallest f16.
-#[inline(always)]
-fn narrow_f16(value: f32) -> f16 {
-    const REBIAS: u32 = (127 - 15) << 23;
-    const OVERFLOW: u32 = (127 + 16) << 23;
-    let bits = value.to_bits();
-    let sign = ((bits >> 16) & 0x8000) as u16;
-    let magnitude = bits & 0x7fff_ffff;
-    let rounded =
-        magnitude.wrapping_sub(REBIAS).wrapping_add(0xfff + ((magnitude >> 13) & 1)) >> 13;
-    let subnormal = (f32::from_bits(magnitude) + 0.5).to_bits().wrapping_sub(0.5f32.to_bits());
-    let narrowed = match magnitude {
-        m if m > 0x7f80_0000 => 0x7e00,
-        m if m >= OVERFLOW => 0x7c00,
-        m if m < REBIAS + (1 << 23) => subnormal as u16,
-        _ => rounded as u16,
-    };
-    f16::from_bits(narrowed | sign)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_f16_widens_and_narrows_exactly() {
-        for bits in 0..=u16::MAX {
-            let value = f16::from_bits(bits);
-            let wide = widen_f16(value);
-            if value.is_nan() {
-                assert!(wide.is_nan() && narrow_f16(wide).is_nan());
-            } else {
-                assert_eq!(wide.to_bits(), value.to_f32().to_bits());
-                assert_eq!(narrow_f16(wide).to_bits(), bits);
-            }
-        }
-    }
-
-    #[test]
-    fn narrowing_rounds_like_the_reference() {
-        // A stride through all floats, with neighbours of every f16 midpoint.
-        let strided = (0..=u32::MAX).step_by(4099);
-        let midpoints = (0..0x7c00u32).flat_map(|half| {
-            let low = widen_f16(f16::from_bits(half as u16));
-            let high = widen_f16(f16::from_bits(half as u16 + 1));
-            let middle = (f64::from(low) + f64::from(high.min(65536.0))) / 2.0;
-            let bits = (middle as f32).to_bits();
-            [bits.wrapping_sub(1), bits, bits + 1]
-        });
-        for value in strided.chain(midpoints).map(f32::from_bits) {
-            let (ours16, theirs16) = (narrow_f16(value), f16::from_f32(value));
-            assert!(ours16 == theirs16 || (ours16.is_nan() && theirs16.is_nan()), "{value:e}");
-            let (ours, theirs) = (narrow_bf16(value), bf16::from_f32(value));
-            assert!(ours == theirs || (ours.is_nan() && theirs.is_nan()), "{value:e}");
-        }
-    }
 
     #[test]
     fn half_keys_keep_the_order_of_the_numbers() {

@@ -42,6 +42,7 @@ impl Geometry {
             pooled.push((*axis, window.resolve(shape[*axis])?));
         }
         pooled.sort_by_key(|(axis, _)| *axis);
+        check_positions(&pooled)?;
         let mut output = Dims::from_slice(shape);
         for (axis, resolved) in &pooled {
             output[*axis] = resolved.outputs();
@@ -94,6 +95,21 @@ impl Geometry {
         let counts = self.pooled.iter().map(|(_, axis)| axis.max_count() as u64);
         counts.fold(1, u64::saturating_mul)
     }
+}
+
+/// Checks that every position in the padded plane, and twice that, is a number.
+fn check_positions(pooled: &[(usize, Axis)]) -> Result<(), PoolError> {
+    let (mut plane, mut reach) = (1usize, 0usize);
+    for (_, axis) in pooled.iter().rev() {
+        let extent = axis.max_extent();
+        reach = reach.saturating_add(extent.saturating_mul(plane));
+        if reach > isize::MAX as usize / 2 && extent > axis.len() {
+            let (argument, value) = ("kernel_size, dilation or padding", extent as i64);
+            return Err(PoolError::WindowTooLarge { argument, value });
+        }
+        plane = plane.saturating_mul(axis.len().max(1));
+    }
+    Ok(())
 }
 
 /// Number of elements of a shape.

@@ -1,7 +1,46 @@
-#![doc = "placeholder"]
+//! Pooling over any axes of strided N-D arrays.
+//!
+//! Every pooling operator is one sentence: *reduce the elements of a window at every output
+//! position, along some axes of an array*. The crate has one part for each word of it:
+//!
+//! 1. [`Window`] lays windows along an axis: sliding ones, adaptive bins, or listed ones.
+//! 2. [`Geometry`] resolves windows against a shape, and knows the shape that comes out.
+//! 3. [`View`] borrows the elements, with any strides; [`ViewMut`] takes results.
+//! 4. The operators reduce: [`max`], [`max_with_indices`], [`average`],
+//!    [`power_average_into`], [`fractional_max_into`], [`unpool_into`], and the gradients
+//!    [`max_backward_into`], [`average_backward_into`], [`unpool_backward_into`].
+//! 5. [`Execution`] says on which threads and with which instruction set ([`Level`]); the result has
+//!    the same bits for all of them.
+//!
+//! Dtypes are those with [`Element`], averages those with [`Mean`].
+//!
+//! ```
+//! use poolnd::{Divisor, Geometry, View, Window, average, max};
+//!
+//! // Two channels of 4 x 4; pool the last two axes by 2 x 2.
+//! let x: Vec<f32> = (0..32).map(|i| i as f32).collect();
+//! let view = View::new(&x, &[2, 4, 4])?;
+//! let windows = [(1, Window::sliding(2).into()), (2, Window::sliding(2).into())];
+//! let geometry = Geometry::new(view.shape(), &windows)?;
+//!
+//! let largest = max(&view, &geometry)?;
+//! assert_eq!(largest.shape(), [2, 2, 2]);
+//! assert_eq!(largest.data()[..4], [5.0, 7.0, 13.0, 15.0]);
+//!
+//! let mean = average(&view, &geometry, Divisor::Window)?;
+//! assert_eq!(mean.data()[..4], [2.5, 4.5, 10.5, 12.5]);
+//! # Ok::<(), poolnd::PoolError>(())
+//! ```
+//!
+//! # Features
+//!
+//! - `rayon` (default): large calls are split over a rayon thread pool. Without it every call
+//!   stays on its thread.
+
 mod element;
 mod error;
 mod geometry;
+mod halves;
 mod kernel;
 mod parallel;
 mod pool;
@@ -10,9 +49,10 @@ mod simd;
 mod view;
 mod window;
 
-pub use element::{Accumulator, Element, Mean, Truth};
+pub use element::{Accumulator, Element, Mean, Ordered, Position, Truth};
 pub use error::PoolError;
 pub use geometry::Geometry;
+pub use halves::HalfKey;
 pub use parallel::Execution;
 pub use pool::Tensor;
 pub use pool::average::{Divisor, average, average_backward_into, average_into};
@@ -23,3 +63,7 @@ pub use pool::unpool::{unpool_backward_into, unpool_into};
 pub use simd::Level;
 pub use view::{View, ViewMut, contiguous_strides};
 pub use window::{Axis, Sliding, Taps, Window};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

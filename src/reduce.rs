@@ -160,7 +160,8 @@ macro_rules! power_sum {
 
             #[inline(always)]
             fn finish($self, partial: f64, scale: f64) -> T {
-                let $sum = partial * scale;
+                // A mean of zero is positive, so that its negative powers are too.
+                let $sum = partial * scale + 0.0;
                 let one = <f64 as Accumulator<T>>::scale(1);
                 <f64 as Accumulator<T>>::finish($root, one)
             }
@@ -169,4 +170,9 @@ macro_rules! power_sum {
 }
 
 power_sum!(Square, |self, x| x * x, |sum| sum.sqrt());
-power_sum!(Power, |self, x| x.powf(self.norm_type), |sum| sum.powf(1.0 / self.norm_type));
+power_sum!(Power, |self, x| power(x, self.norm_type), |sum| power(sum, 1.0 / self.norm_type));
+
+/// `x^p`, where PyTorch takes square roots for `p` of one half: they differ at minus infinity.
+fn power(x: f64, p: f64) -> f64 {
+    if p == 0.5 { x.sqrt() } else { x.powf(p) }
+}

@@ -229,14 +229,14 @@ fn extent(shape: &[usize], strides: &[isize]) -> Result<(isize, isize), PoolErro
         return Ok((0, 0));
     }
     let (mut low, mut high) = (0isize, 0isize);
+    let too_large = || PoolError::TooLarge { shape: shape.to_vec() };
     for (&n, &stride) in shape.iter().zip(strides) {
         let reach = stride.checked_mul(n as isize - 1);
         let bound = if stride < 0 { &mut low } else { &mut high };
-        *bound = reach
-            .and_then(|reach| bound.checked_add(reach))
-            .ok_or_else(|| PoolError::TooLarge { shape: shape.to_vec() })?;
+        *bound = reach.and_then(|reach| bound.checked_add(reach)).ok_or_else(too_large)?;
     }
-    Ok((low, high + 1))
+    let end = high.checked_add(1).filter(|end| end.checked_sub(low).is_some());
+    Ok((low, end.ok_or_else(too_large)?))
 }
 
 fn check_bounds(

@@ -45,10 +45,16 @@ impl Window {
         match self {
             Self::Sliding(sliding) => sliding.resolve(len),
             &Self::Adaptive { output_size } => Ok(Axis::adaptive(len, output_size)),
-            Self::Listed(windows) => match windows.iter().find(|taps| taps.end() > len) {
-                Some(&taps) => Err(PoolError::TapsOutside { len, taps }),
-                None => Ok(Axis::listed(len, windows.clone())),
-            },
+            Self::Listed(windows) => {
+                if windows.iter().any(|taps| taps.step == 0) {
+                    let (what, argument) = ("step of listed taps", "step");
+                    return Err(PoolError::NotPositive { what, argument, value: 0 });
+                }
+                match windows.iter().find(|taps| taps.end() > len) {
+                    Some(&taps) => Err(PoolError::TapsOutside { len, taps }),
+                    None => Ok(Axis::listed(len, windows.clone())),
+                }
+            }
         }
     }
 
@@ -231,7 +237,9 @@ impl Taps {
     pub fn end(&self) -> usize {
         match self.count {
             0 => self.first,
-            count => self.first + (count - 1) * self.step + 1,
+            count => {
+                (count - 1).saturating_mul(self.step).saturating_add(self.first).saturating_add(1)
+            }
         }
     }
 }
@@ -392,6 +400,16 @@ impl Axis {
             Rule::Sliding { kernel, .. } => kernel.min(self.len),
             Rule::Adaptive => self.len.min(self.len / self.outputs.max(1) + 2),
             Rule::Listed(ref windows) => windows.iter().map(|taps| taps.count).max().unwrap_or(0),
+        }
+    }
+
+    /// An upper bound of how far from position 0 an unclipped window reaches, on either side.
+    pub(crate) fn max_extent(&self) -> usize {
+        match self.rule {
+            Rule::Sliding { before, after, .. } => {
+                (self.len + before + after).saturating_add(self.max_reach())
+            }
+            Rule::Adaptive | Rule::Listed(_) => self.len,
         }
     }
 

@@ -32,14 +32,14 @@ def shape_of(op: str, name: str, value: Any) -> tuple[int, ...]:
 
 
 def is_half(dtype: np.dtype[Any]) -> bool:
-    """Whether it is float16 or bfloat16."""
+    """Whether it is float16 or bfloat16, of any byte order."""
     # bfloat16 is known by name: it belongs to ml_dtypes, which is optional.
-    return dtype == np.float16 or dtype.name == "bfloat16"
+    return (dtype.kind == "f" and dtype.itemsize == 2) or dtype.name == "bfloat16"
 
 
 def is_float(dtype: np.dtype[Any]) -> bool:
-    """Whether it is a floating point dtype that pooling has gradients for."""
-    return is_half(dtype) or dtype in (np.float32, np.float64)
+    """Whether it is a floating point dtype that pooling has gradients for, of any byte order."""
+    return is_half(dtype) or (dtype.kind == "f" and dtype.itemsize in (4, 8))
 
 
 def sizes(op: str, ndim: int, name: str, value: object) -> tuple[int, ...]:

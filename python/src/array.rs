@@ -49,13 +49,18 @@ impl<'py> Input<'py> {
 
     /// Borrows positions, which must be int64.
     pub(crate) fn any_indices(op: Op<'_>, value: &Bound<'py, PyAny>) -> PyResult<Self> {
-        let indices = Self::new(op, value)?;
-        if indices.dtype == Dtype::I64 {
-            return Ok(indices);
+        let wrong = |got: &dyn std::fmt::Display| {
+            let rule = format_args!("elements in indices should be type int64 but got: {got}");
+            op.refuse(value.py(), rule)
+        };
+        let indices = Self::new(op, value).map_err(|error| {
+            let unreadable = error.is_instance_of::<PyTypeError>(value.py());
+            if unreadable { wrong(&type_name(value)) } else { error }
+        })?;
+        match indices.dtype {
+            Dtype::I64 => Ok(indices),
+            _ => Err(wrong(&indices.descr())),
         }
-        let rule =
-            format_args!("elements in indices should be type int64 but got: {:?}", indices.dtype);
-        Err(op.refuse(value.py(), rule))
     }
 
     /// [`Self::any_indices`] of a given shape.

@@ -157,7 +157,8 @@ impl Line<'_> {
             } else if taps.count >= LONG && taps.step == 1 {
                 reducer.reduce_long(start, taps.count, lanes, to);
             } else {
-                let step = taps.step * lanes;
+                // A single tap may name any step: none is taken.
+                let step = taps.step.wrapping_mul(lanes);
                 reducer.reduce::<1>(Runs::single(start, step, taps.count, lanes, to));
             }
         }

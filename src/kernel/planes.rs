@@ -112,7 +112,6 @@ impl Planes {
 ///
 /// A position of -1 is skipped where `skips` says so; any other outside the plane is an error,
 /// found before anything is read or written there.
-#[allow(clippy::needless_pass_by_value)]
 pub(crate) fn scatter<T: Copy + Send + Sync, A: Copy + Send + Sync>(
     execution: &Execution<'_>,
     axes: &[usize],
@@ -150,7 +149,7 @@ pub(crate) fn scatter<T: Copy + Send + Sync, A: Copy + Send + Sync>(
     })
 }
 
-/// Takes the element at every position from the planes of `source`; zero at position -1.
+/// Takes the element at every position from the planes of `source`.
 pub(crate) fn gather<T: Copy + Send + Sync + Default>(
     execution: &Execution<'_>,
     axes: &[usize],

@@ -351,7 +351,8 @@ impl<'a, 'g> RowWindow<'a, 'g> {
             self.passed = 0;
             self.visited += 1;
         }
-        let step = taps.step as isize * stride;
+        // A single tap may name any step: none is taken.
+        let step = (taps.step as isize).wrapping_mul(*stride);
         let distance_step = taps.step.saturating_mul(pooled.plane);
         Some((at, RowSteps { step, count, distance, distance_step }))
     }

@@ -90,7 +90,9 @@ where
     }
     match common_divisor(geometry, divisor) {
         Some(common) => {
-            average_into(execution, &transposed, Divisor::Fixed(common), grad_output, grad_input)
+            let divisor = Divisor::Fixed(common);
+            summed_in::<T, f64>(execution, &transposed, divisor, grad_output, grad_input);
+            Ok(())
         }
         None => scaled_backward(execution, geometry, &transposed, divisor, grad_output, grad_input),
     }

@@ -93,17 +93,21 @@ def lp_pool(
     rule = {"kernel_size": kernel_size, "stride": stride, "ceil_mode": ceil_mode}
     if math.isinf(norm_type):
         signed = np.copysign(1, norm_type) * np.abs(wide)
-        # PyTorch's sign of NaN is 0.
-        signs = np.where(np.isnan(wide), 0.0, np.sign(wide))
-        return max_pool(ndim, signed, wide_grad, **rule) * signs
+        return max_pool(ndim, signed, wide_grad, **rule) * sign(wide)
     volume = reference.kernel_volume(ndim, kernel_size)
     with np.errstate(all="ignore"):
         means = reference.avg_pool(ndim, wide**norm_type, **rule)
         root = (means * volume) ** (1 / norm_type - 1) / norm_type
-        # A window of zeros passes nothing on, whatever the slope of the root there.
-        of_means = np.where(means == 0, 0.0, wide_grad * root * volume)
+        # The root is taken of sign(mean) * relu(|mean|): a window of zeros passes nothing on,
+        # whatever the slope of the root there.
+        of_means = np.where(means == 0, 0.0, wide_grad * root * volume * sign(means) ** 2)
         powers = avg_pool(ndim, x, of_means, **rule)
         return powers * norm_type * wide ** (norm_type - 1)
+
+
+def sign(x: Array) -> Array:
+    """PyTorch's: 0 for NaN."""
+    return np.where(np.isnan(x), 0.0, np.sign(x))
 
 
 def conv2d(

@@ -84,9 +84,7 @@ def fractional_max_pool(
     return values, indices
 
 
-def unpooled_size(
-    length: int, kernel: int, stride: int, padding: int
-) -> int:
+def unpooled_size(length: int, kernel: int, stride: int, padding: int) -> int:
     """The length that an axis had before it was pooled, where no remainder was left out."""
     return (length - 1) * stride - 2 * padding + kernel
 

@@ -1,9 +1,11 @@
-"""The operators of poolnd by family and number of pooled axes, and what every result must be."""
+"""The operators of poolnd by family and number of pooled axes, and what every call must do."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pytest
 
 import poolnd.nn.functional as F
 
@@ -12,6 +14,9 @@ from .layouts import is_channels_last
 Array = np.ndarray[Any, np.dtype[Any]]
 NDIMS = (1, 2, 3)
 FAMILIES = ("max_pool", "avg_pool", "adaptive_max_pool", "adaptive_avg_pool")
+
+SECONDS = 1.0
+"""No refusal takes longer, whatever the sizes."""
 
 
 def operator(family: str, ndim: int, suffix: str = "") -> Callable[..., Any]:
@@ -40,3 +45,14 @@ def call(function: Callable[..., Any], x: Array, ndim: int, **arguments: Any) ->
             expected_order = is_channels_last(output, ndim)
         assert expected_order, f"strides {output.strides} for input strides {x.strides}"
     return answer
+
+
+def refuses(
+    error: type[Exception], phrase: str, function: Callable[..., Any], *args: Any, **kwargs: Any
+) -> None:
+    """The call raises exactly this class (PoolError or TypeError), and says the phrase."""
+    start = time.monotonic()
+    with pytest.raises(error, match=phrase) as caught:
+        function(*args, **kwargs)
+    assert time.monotonic() - start < SECONDS
+    assert caught.type is error

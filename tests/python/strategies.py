@@ -189,9 +189,7 @@ def fractional_problems(draw: Draw, ndim: int, dtype: np.dtype[Any]) -> Problem:
 
 
 @st.composite
-def unpool_problems(
-    draw: Draw, ndim: int, dtype: np.dtype[Any], repeated: bool = True
-) -> Problem:
+def unpool_problems(draw: Draw, ndim: int, dtype: np.dtype[Any], repeated: bool = True) -> Problem:
     """Indices anywhere in the output, `repeated` or each at most once in a plane."""
     layout, x = draw(inputs(ndim, dtype))
     axes = []

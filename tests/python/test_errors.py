@@ -17,12 +17,9 @@ from poolnd import PoolError
 
 from . import reference
 from .closeness import assert_equal
-from .operators import FAMILIES, NDIMS, operator
+from .operators import FAMILIES, NDIMS, SECONDS, operator, refuses
 
 Array = np.ndarray[Any, np.dtype[Any]]
-
-SECONDS = 1.0
-"""No refusal takes longer, whatever the sizes."""
 
 each_ndim = pytest.mark.parametrize("ndim", NDIMS)
 each_family = pytest.mark.parametrize("family", FAMILIES)
@@ -32,15 +29,6 @@ each_adaptive_family = pytest.mark.parametrize("family", ["adaptive_max_pool", "
 
 def image(ndim: int, length: int = 8) -> Array:
     return np.ones((1, 2) + (length,) * ndim, np.float32)
-
-
-def refuses(error: type[Exception], phrase: str, function: Callable[..., Any], *args: Any) -> None:
-    """The call raises exactly this class (PoolError or TypeError), and says the phrase."""
-    start = time.monotonic()
-    with pytest.raises(error, match=phrase) as caught:
-        function(*args)
-    assert time.monotonic() - start < SECONDS
-    assert caught.type is error
 
 
 def pool(family: str, ndim: int, *args: Any, **kwargs: Any) -> Callable[[], Any]:

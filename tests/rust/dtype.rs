@@ -43,8 +43,9 @@ pub trait Number: Dtype + Mean {
 /// Calls a macro with the one list of dtypes that have averages: integers with the type that their
 /// sums wrap around in, floats with the units in the last place that an average may be off.
 macro_rules! numbers {
-    ($callback:ident) => {
+    ($callback:ident $($argument:tt)*) => {
         $callback! {
+            $($argument)*
             integers {
                 u8 in u64, u16 in u64, u32 in u64, u64 in u64,
                 i8 in i64, i16 in i64, i32 in i64, i64 in i64,
@@ -53,7 +54,29 @@ macro_rules! numbers {
         }
     };
 }
-pub(crate) use numbers;
+
+/// `numbers!(test_each check [bool]);` makes a test of `check::<T>()` per dtype, here with bool.
+macro_rules! test_each {
+    (
+        $check:ident [$($more:ident)*]
+        integers { $($integer:ident in $wide:ident,)* }
+        floats { $($float:ident within $ulps:literal,)* }
+    ) => {
+        mod $check {
+            use half::{bf16, f16};
+            crate::dtype::test_each!(@$check: $($more)* $($integer)* $($float)*);
+        }
+    };
+
+    (@$check:ident: $($dtype:ident)*) => {
+        $(#[test]
+        fn $dtype() {
+            super::$check::<$dtype>();
+        })*
+    };
+}
+
+pub(crate) use {numbers, test_each};
 
 macro_rules! implement {
     (
@@ -203,4 +226,12 @@ impl FromF64 for bf16 {
     fn from_f64(value: f64) -> Self {
         Self::from_f64(value)
     }
+}
+
+/// Random bits for a place in memory (the finaliser of SplitMix64).
+pub fn random(seed: u64, at: usize) -> u64 {
+    let mut x = seed.wrapping_add((at as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    x = (x ^ x >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    x = (x ^ x >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    x ^ x >> 31
 }

@@ -1,7 +1,5 @@
 //! Where the elements of a test array lie in memory.
 
-use std::mem::MaybeUninit;
-
 use poolnd::{View, ViewMut};
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -10,7 +8,7 @@ use crate::dtype::Dtype;
 use crate::reference::unravel;
 
 /// The order of an array's axes in memory, and how each steps.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Layout {
     /// Outermost first.
     order: Vec<usize>,
@@ -72,6 +70,15 @@ impl<T: Dtype> Array<T> {
         Self { shape: shape.to_vec(), strides, origin: origin + 1, memory }
     }
 
+    /// An array of elements that are given in C order.
+    pub fn of(shape: &[usize], layout: &Layout, elements: &[T]) -> Self {
+        let mut array = Self::new(shape, layout, |_| T::default());
+        for (at, &element) in array.positions().into_iter().zip(elements) {
+            array.memory[at] = element;
+        }
+        array
+    }
+
     /// The elements in C order.
     pub fn elements(&self) -> Vec<T> {
         self.positions().into_iter().map(|at| self.memory[at]).collect()
@@ -105,9 +112,4 @@ impl<T: Dtype> Array<T> {
         };
         (0..self.shape.iter().product()).map(position).collect()
     }
-}
-
-/// Uninitialised memory for a contiguous array.
-pub fn uninitialised<T>(elements: usize) -> Vec<MaybeUninit<T>> {
-    (0..elements).map(|_| MaybeUninit::uninit()).collect()
 }

@@ -161,12 +161,13 @@ def _fractional(
         if output_ratio is None:
             raise PoolError(f"{op} requires specifying either an output_size or an output_ratio")
         size = _scaled(op, output_ratio, x.shape[-ndim:])
+    dtype = x.dtype.newbyteorder("=") if is_float(x.dtype) else np.dtype(np.float64)
     if samples is None:
         batch = 1 if x.ndim == ndim + 1 else x.shape[0]
         shape = (batch, x.shape[-ndim - 1], ndim)
-        samples = _draw(np.random.default_rng() if generator is None else generator, shape, x.dtype)
+        samples = _draw(np.random.default_rng() if generator is None else generator, shape, dtype)
     elif not hasattr(samples, "dtype"):
-        samples = as_array(op, "_random_samples", samples).astype(_sample_dtype(x.dtype))
+        samples = as_array(op, "_random_samples", samples).astype(dtype)
     return _core.fractional_max_pool(op, ndim, x, kernel_size, size, samples, return_indices)
 
 
@@ -200,8 +201,4 @@ def _draw(generator: Generator, shape: tuple[int, ...], dtype: np.dtype[Any]) ->
         # Rounding a random number to so few digits would give 1 now and then.
         steps = 2**11 if dtype == np.float16 else 2**8
         return (generator.integers(steps, size=shape) / steps).astype(dtype)
-    return generator.random(shape, np.float32 if dtype == np.float32 else np.float64)
-
-
-def _sample_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    return dtype if is_float(dtype) else np.dtype(np.float64)
+    return generator.random(shape, dtype.type)

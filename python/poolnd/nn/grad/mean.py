@@ -209,7 +209,8 @@ def _extremum_backward(
     windows = (kernel_size, stride, 0, 1, ceil_mode)
     _, indices = _core.max_pool(op, ndim, toward_maximum(x, p), *windows, True)
     check_shape(op, grad.shape, indices.shape)
-    result: Array = _core.max_backward(op, ndim, grad, indices, x.shape) * _sign(x)
+    result = _core.max_backward(op, ndim, grad, indices, x.shape)
+    result *= _sign(x)
     return result
 
 
@@ -229,11 +230,13 @@ def _power_backward(
     means = _core.avg_pool(op, ndim, x**p, *windows)
     check_shape(op, grad.shape, means.shape)
     root = 1 / p
-    grad_sums = grad * (root * (means * volume) ** (root - 1))
+    # In the memory order of grad, which the core hands on.
+    grad_means = np.multiply(grad, root * (means * volume) ** (root - 1), out=np.empty_like(grad))
+    grad_means *= volume * _sign(means) ** 2
     # A mean of 0 stops the gradient, even an infinite one: relu comes before the root.
-    grad_means = np.where(means == 0, 0, grad_sums * volume * _sign(means) ** 2)
-    grad_powers = _core.avg_backward(op, ndim, grad_means, x.shape, *windows)
-    result: Array = grad_powers * (p * x ** (p - 1))
+    grad_means[means == 0] = 0
+    result = _core.avg_backward(op, ndim, grad_means, x.shape, *windows)
+    result *= p * x ** (p - 1)
     return result
 
 

@@ -32,6 +32,12 @@
 //! # Ok::<(), poolnd::PoolError>(())
 //! ```
 //!
+//! # Reading the source
+//!
+//! First what a call is about: `window`, `geometry`, `view`; then what is done to elements:
+//! `element`, `reduce`; then `pool/max.rs`, a whole operator in a few lines; and at last how it is
+//! done: `kernel` (`plan`, `sweep`, `fold`, `argmax`), `simd`, `parallel`.
+//!
 //! # Features
 //!
 //! - `rayon` (default): large calls are split over a rayon thread pool. Without it every call

@@ -5,7 +5,6 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use crate::dtype::Dtype;
-use crate::reference::unravel;
 
 /// The order of an array's axes in memory, and how each steps.
 #[derive(Debug, Clone, PartialEq)]
@@ -89,9 +88,9 @@ impl<T: Dtype> Array<T> {
     }
 
     pub fn view_mut(&mut self) -> ViewMut<'_, T> {
-        let first = &mut self.memory[self.origin..];
+        let first = self.memory.as_mut_ptr().wrapping_add(self.origin);
         // SAFETY: all elements lie in `memory`, which is borrowed as long as the view.
-        unsafe { ViewMut::from_raw_parts(first.as_mut_ptr(), &self.shape, &self.strides) }.unwrap()
+        unsafe { ViewMut::from_raw_parts(first, &self.shape, &self.strides) }.unwrap()
     }
 
     /// Checks that memory which is no element of the array is as `fill` left it.
@@ -105,11 +104,11 @@ impl<T: Dtype> Array<T> {
 
     /// Where in memory the elements are, in C order.
     fn positions(&self) -> Vec<usize> {
-        let position = |element| {
-            let index = unravel(element, &self.shape);
-            let steps = index.iter().zip(&self.strides).map(|(&i, stride)| i as isize * stride);
-            self.origin.wrapping_add_signed(steps.sum())
-        };
-        (0..self.shape.iter().product()).map(position).collect()
+        let axes = self.shape.iter().zip(&self.strides);
+        axes.fold(vec![self.origin], |outer, (&len, &stride)| {
+            let along =
+                |&at: &usize| (0..len as isize).map(move |i| at.wrapping_add_signed(i * stride));
+            outer.iter().flat_map(along).collect()
+        })
     }
 }

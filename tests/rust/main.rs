@@ -9,6 +9,7 @@
 mod dtype;
 mod errors;
 mod hostile;
+mod large;
 mod layout;
 mod problem;
 mod properties;

@@ -133,7 +133,7 @@ pub fn average<T: Number>(seen: &Seen<T>, divisor: Divisor) -> T {
 }
 
 /// The index of the element at a position in C order.
-pub fn unravel(position: usize, shape: &[usize]) -> Vec<usize> {
+fn unravel(position: usize, shape: &[usize]) -> Vec<usize> {
     let mut rest = position;
     let mut index = vec![0; shape.len()];
     for (i, &len) in index.iter_mut().zip(shape).rev() {

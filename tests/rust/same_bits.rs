@@ -11,47 +11,56 @@ use crate::layout::{Array, Layout};
 /// Bytes that are more than enough to be worth several threads.
 const BYTES: usize = 1 << 20;
 
-/// (N, C, H, W) of at least [`BYTES`] in all.
-fn shape<T>() -> [usize; 4] {
-    [2, 1 + BYTES / (2 * 59 * 83 * size_of::<T>()), 59, 83]
+/// (N, C, H, W) of at least [`BYTES`]: many planes, many small ones, a wide one, a tall one.
+fn shapes<T>() -> [[usize; 4]; 4] {
+    let fill = |elements: usize| 1 + BYTES / (elements * size_of::<T>());
+    [
+        [2, fill(2 * 59 * 83), 59, 83],
+        [3, fill(3 * 81), 9, 9],
+        [1, 1, 9, fill(9)],
+        [1, 1, fill(9), 9],
+    ]
 }
 
 /// One window rule for each way through the kernels.
-fn geometries(shape: &[usize]) -> Vec<Geometry> {
+fn geometries(shape: [usize; 4]) -> impl Iterator<Item = Geometry> {
+    let [_, channels, _, width] = shape.map(|len| len as i64);
     let same = |window: Window| vec![(2, window.clone()), (3, window)];
+    let long = Window::sliding(width.min(70)).stride(13);
     let windows = [
         same(Window::sliding(3).stride(1).padding(1).into()),
         same(Window::sliding(3).stride(2).padding(1).ceil_mode(true).into()),
-        same(Window::sliding(2).into()),
         same(Window::sliding(3).stride(4).dilation(2).padding(1).into()),
-        vec![(2, Window::sliding(5).into()), (3, Window::sliding(70).stride(13).into())],
+        vec![(2, Window::sliding(5).into()), (3, long.into())],
         same(Window::adaptive(7)),
         same(Window::adaptive(1)),
-        vec![(1, Window::sliding(2).into()), (3, Window::sliding(4).into())],
+        vec![(1, Window::sliding(channels.min(2)).into()), (3, Window::sliding(4).into())],
     ];
-    windows.iter().map(|windows| Geometry::new(shape, windows).unwrap()).collect()
+    windows.into_iter().map(move |windows| Geometry::new(&shape, &windows).unwrap())
 }
 
 /// Pools an input into an output of a layout.
 type Pool<'a, T, U> = &'a dyn Fn(&Execution<'_>, &Geometry, &Array<T>, &Layout) -> Array<U>;
 
-/// Checks that `pool` gives the same elements for every layout,
-/// instruction set and number of threads.
+/// Checks that `pool` gives the same elements for every layout, instruction set and number of
+/// threads.
 fn assert_same<T: Dtype, U: Dtype>(kind: Kind, pool: Pool<'_, T, U>) {
-    let shape = shape::<T>();
-    let layouts = [Layout::contiguous(4), Layout::channels_last(4)];
-    let elements: Vec<T> =
-        (0..shape.iter().product()).map(|at| T::sample(kind, random(5, at))).collect();
-    let inputs = layouts.map(|layout| (Array::of(&shape, &layout, &elements), layout));
-    for geometry in geometries(&shape) {
-        let single = Execution::single_threaded();
-        let expected = pool(&single, &geometry, &inputs[0].0, &inputs[0].1).elements();
-        for (input, layout) in &inputs {
-            each_execution(&|execution| {
-                let result = pool(execution, &geometry, input, layout).elements();
-                let differ = result.iter().zip(&expected).position(|(a, b)| a.bits() != b.bits());
-                assert_eq!(differ, None, "{execution:?}, {layout:?}, {geometry:?}");
-            });
+    let single = Execution::single_threaded();
+    for shape in shapes::<T>() {
+        let element = |at| T::sample(kind, random(5, at));
+        let elements: Vec<T> = (0..shape.iter().product()).map(element).collect();
+        let inputs = [Layout::contiguous(4), Layout::channels_last(4)]
+            .map(|layout| (Array::of(&shape, &layout, &elements), layout));
+        for geometry in geometries(shape) {
+            let expected = pool(&single, &geometry, &inputs[0].0, &inputs[0].1).elements();
+            for (input, layout) in &inputs {
+                each_execution(&|execution| {
+                    let result = pool(execution, &geometry, input, layout).elements();
+                    let mut pairs = result.iter().zip(&expected);
+                    let differ = pairs.position(|(a, b)| a.bits() != b.bits());
+                    assert_eq!(differ, None, "{execution:?}, {layout:?}, {geometry:?}");
+                });
+            }
         }
     }
 }

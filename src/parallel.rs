@@ -4,11 +4,9 @@ use crate::Level;
 
 /// Below this many bytes of input and output a call stays on its thread: waking another one
 /// costs more than the work.
-#[cfg(feature = "rayon")]
 const MIN_PARALLEL_BYTES: usize = 512 << 10;
 
 /// Tasks per thread: enough to even out what each costs, few enough to hide their set-up.
-#[cfg(feature = "rayon")]
 const TASKS_PER_THREAD: usize = 4;
 
 /// Where and how a call runs: the instruction set and the threads.
@@ -84,7 +82,6 @@ impl<'p> Execution<'p> {
     /// How many tasks to cut work of `bytes` bytes into; 1 when it should stay on its thread.
     pub(crate) fn tasks(&self, bytes: usize) -> usize {
         match self.threads() {
-            #[cfg(feature = "rayon")]
             threads if threads > 1 && bytes >= MIN_PARALLEL_BYTES => threads * TASKS_PER_THREAD,
             _ => 1,
         }

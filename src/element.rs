@@ -237,7 +237,11 @@ macro_rules! small_integer_sums {
             #[inline(always)]
             fn finish(self, scale: $float) -> $element {
                 let half: $float = if self < <Self as Accumulator<$element>>::ZERO { -0.5 } else { 0.5 };
-                ((self as $float + half) * scale) as $element
+                let quotient = (self as $float + half) * scale;
+                let clamped = quotient.max(<$element>::MIN.into()).min(<$element>::MAX.into());
+                // A cast would clamp again, one element at a time.
+                // SAFETY: not NaN, and within the range of an element, so of an i32.
+                unsafe { clamped.to_int_unchecked::<i32>() as $element }
             }
         }
     )*};

@@ -35,18 +35,22 @@ impl Geometry {
     /// output that could not be addressed.
     pub fn new(shape: &[usize], windows: &[(usize, Window)]) -> Result<Self, PoolError> {
         let mut pooled: SmallVec<[(usize, Axis); 3]> = SmallVec::new();
-        for (axis, window) in windows {
-            if *axis >= shape.len() || pooled.iter().any(|(seen, _)| seen == axis) {
-                return Err(PoolError::BadAxis { axis: *axis, ndim: shape.len() });
-            }
-            pooled.push((*axis, window.resolve(shape[*axis])?));
-        }
-        pooled.sort_by_key(|(axis, _)| *axis);
-        check_positions(&pooled)?;
         let mut output = Dims::from_slice(shape);
-        for (axis, resolved) in &pooled {
+        let mut ascending = true;
+        for (axis, window) in windows {
+            ascending &= pooled.last().is_none_or(|(last, _)| last < axis);
+            let seen = !ascending && pooled.iter().any(|(seen, _)| seen == axis);
+            let Some(&len) = shape.get(*axis).filter(|_| !seen) else {
+                return Err(PoolError::BadAxis { axis: *axis, ndim: shape.len() });
+            };
+            let resolved = window.resolve(len)?;
             output[*axis] = resolved.outputs();
+            pooled.push((*axis, resolved));
         }
+        if !ascending {
+            pooled.sort_by_key(|(axis, _)| *axis);
+        }
+        check_positions(&pooled)?;
         count(&output)?;
         Ok(Self { input: Dims::from_slice(shape), output, pooled })
     }
@@ -55,20 +59,6 @@ impl Geometry {
     pub(crate) fn transposed(&self) -> Self {
         let pooled = self.pooled.iter().map(|(axis, windows)| (*axis, windows.transposed()));
         Self { input: self.output.clone(), output: self.input.clone(), pooled: pooled.collect() }
-    }
-
-    /// The same windows on `planes` contiguous planes: shape `[planes, pooled axes...]`.
-    pub(crate) fn planes(&self, planes: usize) -> Self {
-        let pooled = self.pooled.iter().enumerate();
-        let lengths = |len: fn(&Axis) -> usize| {
-            let axes = self.pooled.iter().map(|(_, axis)| len(axis));
-            std::iter::once(planes).chain(axes).collect()
-        };
-        Self {
-            input: lengths(Axis::len),
-            output: lengths(Axis::outputs),
-            pooled: pooled.map(|(i, (_, axis))| (i + 1, axis.clone())).collect(),
-        }
     }
 
     /// Shape of the array to pool.
@@ -117,12 +107,14 @@ fn check_positions(pooled: &[(usize, Axis)]) -> Result<(), PoolError> {
 /// # Errors
 /// When the bytes of the widest dtype could not be addressed, zero-length axes left aside.
 pub(crate) fn count(shape: &[usize]) -> Result<usize, PoolError> {
-    let bounded = shape.iter().filter(|&&n| n > 0).try_fold(1usize, |product, &n| {
-        product.checked_mul(n).filter(|&elements| elements <= isize::MAX as usize / 16)
-    });
-    match bounded {
-        Some(elements) if !shape.contains(&0) => Ok(elements),
-        Some(_) => Ok(0),
-        None => Err(PoolError::TooLarge { shape: shape.to_vec() }),
+    const MOST: usize = isize::MAX as usize / 16;
+    let (mut elements, mut empty) = (1usize, false);
+    for &n in shape {
+        match elements.checked_mul(n) {
+            Some(0) => empty = true,
+            Some(product) if product <= MOST => elements = product,
+            _ => return Err(PoolError::TooLarge { shape: shape.to_vec() }),
+        }
     }
+    Ok(if empty { 0 } else { elements })
 }

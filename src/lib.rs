@@ -62,7 +62,7 @@ pub use halves::HalfKey;
 pub use parallel::Execution;
 pub use pool::Tensor;
 pub use pool::average::{Divisor, average, average_backward_into, average_into};
-pub use pool::fractional::fractional_max_into;
+pub use pool::fractional::{fractional_max_into, fractional_starts};
 pub use pool::max::{max, max_backward_into, max_into, max_with_indices, max_with_indices_into};
 pub use pool::power::power_average_into;
 pub use pool::unpool::{unpool_backward_into, unpool_into};

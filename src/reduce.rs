@@ -20,9 +20,11 @@ pub enum Divisor {
 /// An associative reduction of elements `T`.
 pub(crate) trait Reduce<T>: Copy + Send + Sync {
     /// What partial results are kept in.
-    type Partial: Copy + Send + Sync;
+    type Partial: Copy + Send + Sync + 'static;
     /// How a partial result becomes an element: the divisor of an average, nothing for a maximum.
     type Scale: Copy + Send + Sync;
+    /// Whether meeting an element twice changes nothing.
+    const IDEMPOTENT: bool;
 
     /// Combined with anything, gives that.
     fn identity(self) -> Self::Partial;
@@ -43,6 +45,7 @@ pub(crate) struct Maximum;
 impl<T: Element> Reduce<T> for Maximum {
     type Partial = T::Ordered;
     type Scale = ();
+    const IDEMPOTENT: bool = true;
 
     #[inline(always)]
     fn identity(self) -> T::Ordered {
@@ -87,6 +90,7 @@ impl<A> Copy for Average<A> {}
 impl<T: Element, A: Accumulator<T>> Reduce<T> for Average<A> {
     type Partial = A;
     type Scale = A::Scale;
+    const IDEMPOTENT: bool = false;
 
     #[inline(always)]
     fn identity(self) -> A {
@@ -136,6 +140,7 @@ macro_rules! power_sum {
         {
             type Partial = f64;
             type Scale = f64;
+            const IDEMPOTENT: bool = false;
 
             #[inline(always)]
             fn identity(self) -> f64 {

@@ -88,6 +88,49 @@ impl Level {
     }
 }
 
+/// Asks for the cache line of an element that will be read soon; wherever it is, nothing happens
+/// but that.
+#[inline(always)]
+pub(crate) fn prefetch<T>(slice: &[T], at: usize) {
+    let address = slice.as_ptr().wrapping_add(at);
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: SSE is part of x86-64, and a prefetch of any address is harmless.
+    unsafe {
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(address.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = address;
+}
+
+/// The columns of four rows of four elements, as rows.
+#[inline(always)]
+pub(crate) fn transposed<T: Copy>(rows: [[T; 4]; 4]) -> [[T; 4]; 4] {
+    #[cfg(target_arch = "x86_64")]
+    if size_of::<T>() == 4 {
+        use std::arch::x86_64::{
+            __m128, _mm_movehl_ps, _mm_movelh_ps, _mm_unpackhi_ps, _mm_unpacklo_ps,
+        };
+        // The compiler would move single elements.
+        // SAFETY: SSE is part of x86-64; four elements of four bytes are a vector, whose bits are
+        // moved and not looked at.
+        return unsafe {
+            let [a, b, c, d]: [__m128; 4] = std::mem::transmute_copy(&rows);
+            let (ab, cd) = (_mm_unpacklo_ps(a, b), _mm_unpacklo_ps(c, d));
+            let (ef, gh) = (_mm_unpackhi_ps(a, b), _mm_unpackhi_ps(c, d));
+            let columns = [
+                _mm_movelh_ps(ab, cd),
+                _mm_movehl_ps(cd, ab),
+                _mm_movelh_ps(ef, gh),
+                _mm_movehl_ps(gh, ef),
+            ];
+            std::mem::transmute_copy(&columns)
+        };
+    }
+    let [a, b, c, d] = rows;
+    let column = |i: usize| [a[i], b[i], c[i], d[i]];
+    [column(0), column(1), column(2), column(3)]
+}
+
 /// Work to compile for every level.
 pub(crate) trait Work {
     /// Does it. Implementations are `#[inline(always)]`, and so is all they call that is hot.

@@ -66,6 +66,9 @@ impl<'a, T> View<'a, T> {
         strides: &[isize],
     ) -> Result<Self, PoolError> {
         let (low, high) = extent(shape, strides)?;
+        if shape.len() != strides.len() {
+            return Err(out_of_bounds((high - low).unsigned_abs(), shape, strides));
+        }
         let data = match high - low {
             0 => &[],
             // SAFETY: low..high covers exactly the memory the caller vouches for.
@@ -73,7 +76,12 @@ impl<'a, T> View<'a, T> {
                 std::slice::from_raw_parts(first.offset(low), elements.unsigned_abs())
             },
         };
-        Self::with_strides(data, low.unsigned_abs(), shape, strides)
+        Ok(Self {
+            data,
+            origin: low.unsigned_abs(),
+            shape: Dims::from_slice(shape),
+            strides: Dims::from_slice(strides),
+        })
     }
 
     /// Elements per axis.
@@ -208,6 +216,59 @@ impl<T> Shared<T> {
     }
 }
 
+/// The same slice, if `T` is `U`: for generic code that need not convert what it does not change.
+pub(crate) fn same_type<T: 'static, U: 'static>(slice: &[T]) -> Option<&[U]> {
+    let same = std::any::TypeId::of::<T>() == std::any::TypeId::of::<U>();
+    // SAFETY: the types are the same.
+    same.then(|| unsafe { std::slice::from_raw_parts(slice.as_ptr().cast(), slice.len()) })
+}
+
+/// Elements 0, 2, 4, ... of an array twice as long, and elements 1, 3, 5, ...
+///
+/// Read as words of two elements each, whose halves are taken: that every instruction set does
+/// with whole vectors, where the compiler would pick single elements.
+#[inline(always)]
+pub(crate) fn even_and_odd<T: Copy, const N: usize, const L: usize>(
+    elements: &[T; N],
+) -> ([T; L], [T; L]) {
+    const { assert!(N == 2 * L, "twice as long") };
+    let mut even = MaybeUninit::<[T; L]>::uninit();
+    let mut odd = MaybeUninit::<[T; L]>::uninit();
+    macro_rules! split {
+        ($word:ty, $half:ty) => {{
+            let words = elements.as_ptr().cast::<$word>();
+            let (even, odd) = (even.as_mut_ptr().cast::<$half>(), odd.as_mut_ptr().cast::<$half>());
+            for l in 0..L {
+                // SAFETY: elements 2l and 2l + 1 are the two halves of word l, and a half has the
+                // size of an element, whose bits are copied.
+                unsafe {
+                    let word = words.add(l).read_unaligned();
+                    let word = if cfg!(target_endian = "big") { word.swap_bytes() } else { word };
+                    even.add(l).write_unaligned(word as $half);
+                    odd.add(l).write_unaligned((word >> <$half>::BITS) as $half);
+                }
+            }
+        }};
+    }
+    match size_of::<T>() {
+        1 => split!(u16, u8),
+        2 if cfg!(target_endian = "little") => split!(u32, u16),
+        4 if cfg!(target_endian = "little") => split!(u64, u32),
+        _ => {
+            let (even, odd) = (even.as_mut_ptr().cast::<T>(), odd.as_mut_ptr().cast::<T>());
+            for l in 0..L {
+                // SAFETY: both have L elements.
+                unsafe {
+                    even.add(l).write(elements[2 * l]);
+                    odd.add(l).write(elements[2 * l + 1]);
+                }
+            }
+        }
+    }
+    // SAFETY: all L elements of both were written.
+    unsafe { (even.assume_init(), odd.assume_init()) }
+}
+
 /// Strides of an array whose elements follow one another in C order.
 #[must_use]
 pub fn contiguous_strides(shape: &[usize]) -> SmallVecStrides {
@@ -228,15 +289,20 @@ fn extent(shape: &[usize], strides: &[isize]) -> Result<(isize, isize), PoolErro
     if count(shape)? == 0 {
         return Ok((0, 0));
     }
+    reach(shape, strides).ok_or_else(|| PoolError::TooLarge { shape: shape.to_vec() })
+}
+
+/// [`extent`] of an array that has elements; None if it is not a number.
+#[inline]
+fn reach(shape: &[usize], strides: &[isize]) -> Option<(isize, isize)> {
     let (mut low, mut high) = (0isize, 0isize);
-    let too_large = || PoolError::TooLarge { shape: shape.to_vec() };
     for (&n, &stride) in shape.iter().zip(strides) {
-        let reach = stride.checked_mul(n as isize - 1);
+        let reach = stride.checked_mul(n as isize - 1)?;
         let bound = if stride < 0 { &mut low } else { &mut high };
-        *bound = reach.and_then(|reach| bound.checked_add(reach)).ok_or_else(too_large)?;
+        *bound = bound.checked_add(reach)?;
     }
-    let end = high.checked_add(1).filter(|end| end.checked_sub(low).is_some());
-    Ok((low, end.ok_or_else(too_large)?))
+    let end = high.checked_add(1)?;
+    end.checked_sub(low).map(|_| (low, end))
 }
 
 fn check_bounds(
@@ -249,27 +315,34 @@ fn check_bounds(
     let inside = shape.len() == strides.len()
         && (high - low == 0
             || (low.unsigned_abs() <= origin && high as usize <= len.saturating_sub(origin)));
-    if inside {
-        return Ok(());
-    }
+    if inside { Ok(()) } else { Err(out_of_bounds(len, shape, strides)) }
+}
+
+fn out_of_bounds(len: usize, shape: &[usize], strides: &[isize]) -> PoolError {
     let (shape, strides) = (shape.to_vec(), strides.to_vec());
-    Err(PoolError::OutOfBounds { shape, strides, len })
+    PoolError::OutOfBounds { shape, strides, len }
 }
 
 /// Whether two elements might share memory: each stride must step over all smaller ones.
 fn overlaps(shape: &[usize], strides: &[isize]) -> bool {
-    let mut axes: Dims<(usize, usize)> = shape
-        .iter()
-        .zip(strides)
-        .filter(|&(&n, _)| n > 1)
-        .map(|(&n, &stride)| (stride.unsigned_abs(), n))
-        .collect();
+    let axes = shape.iter().zip(strides).filter(|&(&n, _)| n > 1);
+    // Nearly always the axes are in order already, the innermost last.
+    if !crosses(axes.clone().rev().map(|(&n, &stride)| (stride.unsigned_abs(), n))) {
+        return false;
+    }
+    let mut axes: Dims<(usize, usize)> =
+        axes.map(|(&n, &stride)| (stride.unsigned_abs(), n)).collect();
     axes.sort_unstable();
+    !shape.contains(&0) && crosses(axes.into_iter())
+}
+
+/// Whether a stride, of pairs of a stride and a length, steps over less than the pairs before it
+/// cover.
+fn crosses(mut axes: impl Iterator<Item = (usize, usize)>) -> bool {
     let mut covered = 1usize;
-    !shape.contains(&0)
-        && axes.iter().any(|&(stride, n)| {
-            let crossed = stride < covered;
-            covered += stride.saturating_mul(n - 1);
-            crossed
-        })
+    axes.any(|(stride, n)| {
+        let crossed = stride < covered;
+        covered = covered.saturating_add(stride.saturating_mul(n - 1));
+        crossed
+    })
 }

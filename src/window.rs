@@ -57,33 +57,6 @@ impl Window {
             }
         }
     }
-
-    /// The random windows of fractional max pooling on an axis of `len` elements: `output_size`
-    /// windows of `kernel_size` neighbours, the last one at the end.
-    ///
-    /// Window `i` starts at `int((i + sample) * alpha) - int(sample * alpha)` with
-    /// `alpha = (len - kernel_size) / (output_size - 1)` (Graham, Fractional Max-Pooling, 2014),
-    /// every step rounded by `round` as arithmetic in the input's dtype would be. Samples outside
-    /// `[0, 1)` are used as they are, but windows are kept inside the axis.
-    #[must_use]
-    pub fn fractional(
-        len: usize,
-        kernel_size: usize,
-        output_size: usize,
-        sample: f64,
-        round: impl Fn(f64) -> f64,
-    ) -> Self {
-        let last = len.saturating_sub(kernel_size);
-        let alpha = round(round(last as f64) / round(output_size.saturating_sub(1) as f64));
-        let scaled = |i: usize| round(round(round(i as f64) + sample) * alpha).trunc();
-        let origin = round(sample * alpha).trunc();
-        let start = |i: usize| match i + 1 == output_size {
-            true => last,
-            false => ((scaled(i) - origin) as usize).min(last),
-        };
-        let taps = |i| Taps { first: start(i), count: kernel_size.min(len), step: 1 };
-        Self::Listed((0..output_size).map(taps).collect())
-    }
 }
 
 impl From<Sliding> for Window {
@@ -159,16 +132,13 @@ impl Sliding {
         if let Some(padding) = self.padding.into_iter().find(|&p| p < 0) {
             return Err(PoolError::NegativePadding { padding });
         }
-        for (what, argument, value) in [
-            ("kernel size", "kernel_size", self.kernel_size),
-            ("stride", "stride", self.stride),
-            ("dilation", "dilation", self.dilation),
-        ] {
-            if value <= 0 {
-                return Err(PoolError::NotPositive { what, argument, value });
-            }
-        }
-        Ok(())
+        let positive = |what, argument, value| match value {
+            1.. => Ok(()),
+            _ => Err(PoolError::NotPositive { what, argument, value }),
+        };
+        positive("kernel size", "kernel_size", self.kernel_size)?;
+        positive("stride", "stride", self.stride)?;
+        positive("dilation", "dilation", self.dilation)
     }
 
     /// Output size: `floor((len + pads - dilation*(k-1) - 1) / stride) + 1`, or with the ceiling
@@ -184,8 +154,13 @@ impl Sliding {
             return Err(PoolError::WindowTooLarge { argument: "padding", value });
         }
         let slack = padded - extent;
-        let mut outputs = slack.div_euclid(stride) + 1;
-        if self.ceil_mode && slack.rem_euclid(stride) != 0 {
+        // Wide divisions are slow, and all but absurd sizes do without.
+        let steps = match i64::try_from(slack) {
+            Ok(slack) => i128::from(slack.div_euclid(self.stride)),
+            Err(_) => slack.div_euclid(stride),
+        };
+        let mut outputs = steps + 1;
+        if self.ceil_mode && slack != steps * stride {
             outputs += 1;
         }
         if self.ceil_mode && (outputs - 1) * stride >= len as i128 + before {
@@ -378,6 +353,17 @@ impl Axis {
             }
             Rule::Listed(ref windows) => windows[o],
         }
+    }
+
+    /// The outputs of a sliding window whose taps all lie inside the axis.
+    pub(crate) fn whole_windows(&self) -> std::ops::Range<usize> {
+        let Rule::Sliding { stride, before, .. } = self.rule else { return 0..0 };
+        let first = before.div_ceil(stride).min(self.outputs);
+        let end = match (self.len + before).checked_sub(self.max_reach().saturating_add(1)) {
+            Some(last) => (last / stride + 1).min(self.outputs),
+            None => 0,
+        };
+        first..end.max(first)
     }
 
     /// Taps of output `o` inside the axis or its padding: what `count_include_pad` counts. The

@@ -4,11 +4,15 @@ use poolnd::Divisor;
 use pyo3::exceptions::{PyOverflowError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyFloat, PyInt, PyList, PyString, PyTuple};
+use smallvec::SmallVec;
 
 use crate::error::refuse;
 
 /// Up to three sizes, one per pooled dimension.
 pub(crate) type Sizes = [i64; 3];
+
+/// The items of a sequence of sizes.
+type Items<'py> = SmallVec<[Bound<'py, PyAny>; 3]>;
 
 /// The call that an argument belongs to, for messages.
 #[derive(Clone, Copy)]
@@ -57,20 +61,12 @@ impl Op<'_> {
 
     /// One size for all dimensions, or one each.
     pub(crate) fn sizes(self, argument: &str, value: &Bound<'_, PyAny>) -> PyResult<Sizes> {
+        if let Some(size) = plain_int(value) {
+            return Ok([size; 3]);
+        }
         match items(value) {
             None => Ok([self.integer(argument, value, "tuple of ints")?; 3]),
-            Some(items) => {
-                let items = items?;
-                if items.len() != 1 && items.len() != self.ndim {
-                    return Err(self.wrong_length(value, argument, items.len()));
-                }
-                let mut sizes = [0; 3];
-                for (i, size) in sizes.iter_mut().enumerate().take(self.ndim) {
-                    let item = &items[if items.len() == 1 { 0 } else { i }];
-                    *size = self.integer(argument, item, "tuple of ints")?;
-                }
-                Ok(sizes)
-            }
+            Some(items) => self.sizes_of(argument, value, &items?),
         }
     }
 
@@ -81,8 +77,32 @@ impl Op<'_> {
         value: &Bound<'_, PyAny>,
         default: Sizes,
     ) -> PyResult<Sizes> {
-        let empty = value.is_none() || matches!(items(value), Some(Ok(items)) if items.is_empty());
-        if empty { Ok(default) } else { self.sizes(argument, value) }
+        if value.is_none() {
+            return Ok(default);
+        }
+        match items(value) {
+            None => self.sizes(argument, value),
+            Some(Ok(items)) if items.is_empty() => Ok(default),
+            Some(items) => self.sizes_of(argument, value, &items?),
+        }
+    }
+
+    /// One size for all dimensions, or one each, from the items of a sequence.
+    fn sizes_of(
+        self,
+        argument: &str,
+        value: &Bound<'_, PyAny>,
+        items: &Items<'_>,
+    ) -> PyResult<Sizes> {
+        if items.len() != 1 && items.len() != self.ndim {
+            return Err(self.wrong_length(value, argument, items.len()));
+        }
+        let mut sizes = [0; 3];
+        for (i, size) in sizes.iter_mut().enumerate().take(self.ndim) {
+            let item = &items[if items.len() == 1 { 0 } else { i }];
+            *size = self.integer(argument, item, "tuple of ints")?;
+        }
+        Ok(sizes)
     }
 
     /// Output sizes of an adaptive operator; `None` entries keep the input's size.
@@ -154,6 +174,9 @@ impl Op<'_> {
         value: &Bound<'_, PyAny>,
         wanted: &str,
     ) -> PyResult<i64> {
+        if let Some(integer) = plain_int(value) {
+            return Ok(integer);
+        }
         let exact = value.is_exact_instance_of::<PyInt>();
         if !exact && (is_bool(value) || !value.hasattr("__index__")?) {
             return Err(self.wrong_type(argument, wanted, value));
@@ -171,6 +194,9 @@ impl Op<'_> {
 
     /// A real bool, as PyTorch demands for its flags.
     pub(crate) fn flag(self, argument: &str, value: &Bound<'_, PyAny>) -> PyResult<bool> {
+        if let Ok(flag) = value.cast_exact::<PyBool>() {
+            return Ok(flag.is_true());
+        }
         if is_bool(value) {
             return value.is_truthy();
         }
@@ -186,8 +212,20 @@ impl Op<'_> {
     }
 }
 
+/// An int that is no subclass and fits: what nearly every size is.
+#[inline]
+fn plain_int(value: &Bound<'_, PyAny>) -> Option<i64> {
+    value.cast_exact::<PyInt>().ok()?.extract().ok()
+}
+
 /// The items of a list or tuple; None for anything else.
-fn items<'py>(value: &Bound<'py, PyAny>) -> Option<PyResult<Vec<Bound<'py, PyAny>>>> {
+fn items<'py>(value: &Bound<'py, PyAny>) -> Option<PyResult<Items<'py>>> {
+    if value.is_exact_instance_of::<PyInt>() {
+        return None;
+    }
+    if let Ok(tuple) = value.cast_exact::<PyTuple>() {
+        return Some(Ok(tuple.iter().collect()));
+    }
     let sequence = value.is_instance_of::<PyTuple>() || value.is_instance_of::<PyList>();
     sequence.then(|| value.try_iter()?.collect())
 }

@@ -24,26 +24,19 @@ pub(crate) struct Input<'py> {
 impl<'py> Input<'py> {
     /// Borrows an array in place, whatever its strides; converts anything else to one.
     pub(crate) fn new(op: Op<'_>, value: &Bound<'py, PyAny>) -> PyResult<Self> {
-        let mut array = match value.cast::<PyUntypedArray>() {
-            Ok(array) if !is_masked(value) => array.clone(),
-            Ok(_) => {
-                let name = op.name;
-                let message = format!(
-                    "{name}(): argument 'input' must be a plain array, not a masked array: \
-                     its mask would be lost (use .filled() first)"
-                );
-                return Err(PyTypeError::new_err(message));
-            }
-            Err(_) => convert(op, value)?,
+        let mut array = match value.cast_exact::<PyUntypedArray>() {
+            Ok(array) => array.clone(),
+            Err(_) => inexact(op, value)?,
         };
-        let dtype = pooled_dtype(op, &array)?;
-        let size = array.dtype().itemsize() as isize;
-        let whole = array.strides().iter().all(|stride| stride % size == 0);
-        let native = array.dtype().is_native_byteorder() != Some(false);
+        let descr = array.dtype();
+        let dtype = pooled_dtype(op, &descr)?;
+        let native = descr.is_native_byteorder() != Some(false);
+        let bits = array.strides().iter().fold(0, |bits, stride| bits | stride);
+        let whole = bits & (dtype.size() as isize - 1) == 0;
         if !whole || !native || !array.is_aligned() {
             array = native_copy(&array)?;
         }
-        let strides = array.strides().iter().map(|stride| stride / size).collect();
+        let strides = in_elements(array.strides(), dtype);
         Ok(Self { array, dtype, strides })
     }
 
@@ -96,7 +89,7 @@ impl<'py> Input<'py> {
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.array.len() * self.array.dtype().itemsize()
+        self.array.len() * self.dtype.size()
     }
 
     /// The elements, as a `T` that has the layout of the array's dtype.
@@ -140,7 +133,7 @@ pub(crate) fn output_like<'py>(
     input: &Input<'py>,
     shape: &[usize],
 ) -> PyResult<Output<'py>> {
-    Output::new(op, input.descr(), shape, channel_axis(op, input))
+    Output::new(op, input.descr(), input.dtype, shape, channel_axis(op, input))
 }
 
 /// A new array for positions, of the input's memory order.
@@ -150,13 +143,14 @@ pub(crate) fn indices_like<'py>(
     input: &Input<'py>,
     shape: &[usize],
 ) -> PyResult<Output<'py>> {
-    Output::new(op, numpy::dtype::<i64>(py), shape, channel_axis(op, input))
+    Output::new(op, numpy::dtype::<i64>(py), Dtype::I64, shape, channel_axis(op, input))
 }
 
 /// A new array to write.
 pub(crate) struct Output<'py> {
-    array: Bound<'py, PyAny>,
-    shape: Dims<usize>,
+    array: Bound<'py, PyUntypedArray>,
+    dtype: Dtype,
+    /// Strides in elements.
     strides: Dims<isize>,
 }
 
@@ -165,35 +159,27 @@ impl<'py> Output<'py> {
     fn new(
         op: Op<'_>,
         descr: Bound<'py, PyArrayDescr>,
+        dtype: Dtype,
         shape: &[usize],
         channel: Option<usize>,
     ) -> PyResult<Self> {
         let py = descr.py();
-        let size = descr.itemsize() as isize;
-        let order = (0..shape.len()).filter(|&axis| Some(axis) != channel).chain(channel);
-        let mut strides = Dims::from_elem(0isize, shape.len());
-        let mut step = 1isize;
-        for axis in order.collect::<Dims<_>>().into_iter().rev() {
-            strides[axis] = step;
-            step *= shape[axis].max(1) as isize;
-        }
-        let mut dims: Dims<npy_intp> = shape.iter().map(|&n| n as npy_intp).collect();
-        let mut bytes: Dims<npy_intp> = strides.iter().map(|stride| stride * size).collect();
-        // SAFETY: dims and strides live through the call, which takes the descriptor's reference
-        // and returns a new reference or null with an error set.
+        let mut strides = channel.map(|channel| channel_strides(shape, channel, dtype));
+        // SAFETY: shape and strides, which are only read, live through the call, which takes the
+        // descriptor's reference and returns a new array or null with an error set.
         let array = unsafe {
             let array = PY_ARRAY_API.PyArray_NewFromDescr(
                 py,
                 npyffi::get_type_object(py, npyffi::NpyTypes::PyArray_Type),
                 descr.into_dtype_ptr(),
                 shape.len() as i32,
-                dims.as_mut_ptr(),
-                bytes.as_mut_ptr(),
+                shape.as_ptr().cast::<npy_intp>().cast_mut(),
+                strides.as_mut().map_or(std::ptr::null_mut(), |strides| strides.as_mut_ptr()),
                 std::ptr::null_mut(),
                 0,
                 std::ptr::null_mut(),
             );
-            Bound::from_owned_ptr_or_err(py, array)
+            Bound::from_owned_ptr_or_err(py, array).map(|array| array.cast_into_unchecked())
         }
         .map_err(|error| {
             let too_big = error.is_instance_of::<PyValueError>(py);
@@ -203,32 +189,51 @@ impl<'py> Output<'py> {
                 error
             }
         })?;
-        Ok(Self { array, shape: shape.into(), strides })
+        let array: Bound<'py, PyUntypedArray> = array;
+        let strides = in_elements(array.strides(), dtype);
+        Ok(Self { array, dtype, strides })
     }
 
     pub(crate) fn view<T>(&mut self) -> Result<ViewMut<'_, T>, PoolError> {
         // SAFETY: the array is new, so nothing else reads or writes it, and its strides are those
         // of a permuted C order.
         unsafe {
-            let data = (*self.array.as_ptr().cast::<npyffi::PyArrayObject>()).fields.data;
-            ViewMut::from_raw_parts(data.cast::<T>(), &self.shape, &self.strides)
+            let data = (*self.array.as_array_ptr()).fields.data.cast::<T>();
+            ViewMut::from_raw_parts(data, self.array.shape(), &self.strides)
         }
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        // SAFETY: `new` made this an array.
-        let array = unsafe { self.array.cast_unchecked::<PyUntypedArray>() };
-        array.len() * array.dtype().itemsize()
+        self.array.len() * self.dtype.size()
     }
 
     pub(crate) fn into_array(self) -> Bound<'py, PyAny> {
-        self.array
+        self.array.into_any()
     }
 }
 
-fn pooled_dtype(op: Op<'_>, array: &Bound<'_, PyUntypedArray>) -> PyResult<Dtype> {
-    let descr = array.dtype();
-    Dtype::of(&descr).ok_or_else(|| {
+/// Strides in bytes, which are multiples of the dtype's size, in elements.
+fn in_elements(strides: &[isize], dtype: Dtype) -> Dims<isize> {
+    let mut strides = Dims::from_slice(strides);
+    let shift = dtype.size().trailing_zeros();
+    strides.iter_mut().for_each(|stride| *stride >>= shift);
+    strides
+}
+
+/// Strides in bytes of an array in C order but for the axis `channel`, which is innermost.
+fn channel_strides(shape: &[usize], channel: usize, dtype: Dtype) -> Dims<npy_intp> {
+    let mut strides = Dims::from_elem(0, shape.len());
+    let mut step = dtype.size() as npy_intp;
+    let outward = (0..shape.len()).rev().filter(|&axis| axis != channel);
+    for axis in std::iter::once(channel).chain(outward) {
+        strides[axis] = step;
+        step *= shape[axis].max(1) as npy_intp;
+    }
+    strides
+}
+
+fn pooled_dtype(op: Op<'_>, descr: &Bound<'_, PyArrayDescr>) -> PyResult<Dtype> {
+    Dtype::of(descr).ok_or_else(|| {
         let advice = match descr.kind() {
             b'c' => "complex numbers have no order: pool the real and imaginary parts",
             b'O' => "convert the objects to a numeric dtype with .astype()",
@@ -238,6 +243,20 @@ fn pooled_dtype(op: Op<'_>, array: &Bound<'_, PyUntypedArray>) -> PyResult<Dtype
         let name = op.name;
         PyTypeError::new_err(format!("\"{name}\" not implemented for dtype {descr}: {advice}"))
     })
+}
+
+/// What is not exactly an ndarray: a subclass, or something to read as an array.
+#[cold]
+fn inexact<'py>(op: Op<'_>, value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyUntypedArray>> {
+    let Ok(array) = value.cast::<PyUntypedArray>() else { return convert(op, value) };
+    if is_masked(value) {
+        let name = op.name;
+        return Err(PyTypeError::new_err(format!(
+            "{name}(): argument 'input' must be a plain array, not a masked array: \
+             its mask would be lost (use .filled() first)"
+        )));
+    }
+    Ok(array.clone())
 }
 
 /// Lists, buffers, and whatever else NumPy or DLPack can read.
@@ -265,19 +284,13 @@ fn convert<'py>(op: Op<'_>, value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Py
 }
 
 fn is_masked(value: &Bound<'_, PyAny>) -> bool {
-    // SAFETY: reading the type of a live object.
-    let exact = unsafe {
-        let array = npyffi::get_type_object(value.py(), npyffi::NpyTypes::PyArray_Type);
-        pyo3::ffi::Py_TYPE(value.as_ptr()) == array
-    };
     static MASKED: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let masked =
         || value.py().import("numpy")?.getattr("ma")?.getattr("MaskedArray").map(Bound::unbind);
-    !exact
-        && MASKED
-            .get_or_try_init(value.py(), masked)
-            .and_then(|class| value.is_instance(class.bind(value.py())))
-            .unwrap_or(false)
+    MASKED
+        .get_or_try_init(value.py(), masked)
+        .and_then(|class| value.is_instance(class.bind(value.py())))
+        .unwrap_or(false)
 }
 
 /// An aligned copy of native byte order, in the memory order of the array.

@@ -24,6 +24,17 @@ macro_rules! dtypes {
             $($float,)*
         }
 
+        impl Dtype {
+            /// Bytes of an element, a power of two.
+            pub(crate) fn size(self) -> usize {
+                match self {
+                    $(Self::$truth => size_of::<$truth_type>(),)*
+                    $(Self::$integer => size_of::<$integer_type>(),)*
+                    $(Self::$float => size_of::<$float_type>(),)*
+                }
+            }
+        }
+
         /// Runs a job that any dtype can do.
         pub(crate) fn run_element(call: Call<'_, '_>, job: ElementJob<'_, '_>) -> PyResult<()> {
             match call.input.dtype {

@@ -1,6 +1,6 @@
 //! Gradients, unpooling and fractional pooling as Python calls them.
 
-use poolnd::{Divisor, Geometry, Window};
+use poolnd::{Divisor, Geometry, fractional_starts};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
@@ -34,19 +34,19 @@ pub(crate) fn fractional_max_pool<'py>(
         shape[axis] = output_size[i] as usize;
     }
     let lengths: Vec<usize> = axes.iter().map(|&axis| input.shape()[axis]).collect();
-    let windows = |plane: usize, i: usize| {
-        let sample = samples.of(plane, i);
-        let (kernel, outputs) = (kernel_size[i] as usize, output_size[i] as usize);
-        Window::fractional(lengths[i], kernel, outputs, sample, |x| samples.dtype.round(x))
+    let kernel: Vec<usize> = (0..ndim).map(|i| kernel_size[i] as usize).collect();
+    let starts = |plane: usize, i: usize| {
+        let (sample, outputs) = (samples.of(plane, i), output_size[i] as usize);
+        fractional_starts(lengths[i], kernel[i], outputs, sample, |x| samples.dtype.round(x))
     };
     let mut values = output_like(op, &input, &shape)?;
     let call = Call { py, op, input: &input, output: &mut values };
     if !return_indices.is_truthy()? {
-        run_element(call, ElementJob::FractionalMax(&axes, &windows, None))?;
+        run_element(call, ElementJob::FractionalMax(&axes, &kernel, &starts, None))?;
         return Ok(values.into_array());
     }
     let mut indices = indices_like(py, op, &input, &shape)?;
-    run_element(call, ElementJob::FractionalMax(&axes, &windows, Some(&mut indices)))?;
+    run_element(call, ElementJob::FractionalMax(&axes, &kernel, &starts, Some(&mut indices)))?;
     Ok(PyTuple::new(py, [values.into_array(), indices.into_array()])?.into_any())
 }
 
@@ -162,9 +162,10 @@ pub(crate) fn avg_backward<'py>(
     let windows = Windows::undilated(op, kernel_size, stride, padding, ceil_mode)?;
     let divisor = op.divisor(count_include_pad, divisor_override)?;
     let shape = op.shape("input_shape", input_shape)?;
-    let geometry = windows.resolve_average(py, op, &shape)?;
-    let grad_output = Input::new(op, grad_output)?;
-    average_backward(py, op, &grad_output, &shape, &geometry, divisor)
+    windows.resolve_average(py, op, &shape, |geometry| {
+        let grad_output = Input::new(op, grad_output)?;
+        average_backward(py, op, &grad_output, &shape, geometry, divisor)
+    })
 }
 
 /// The gradient of adaptive_avg_pool{1,2,3}d.
@@ -184,8 +185,9 @@ pub(crate) fn adaptive_avg_backward<'py>(
     for (to, &axis) in output_size.iter_mut().zip(&op.axes(grad_output.shape().len())) {
         *to = Some(grad_output.shape()[axis] as i64);
     }
-    let geometry = torch::resolve_adaptive(py, op, &shape, output_size)?;
-    average_backward(py, op, &grad_output, &shape, &geometry, Divisor::Window)
+    torch::resolve_adaptive(py, op, &shape, output_size, |geometry| {
+        average_backward(py, op, &grad_output, &shape, geometry, Divisor::Window)
+    })
 }
 
 fn average_backward<'py>(

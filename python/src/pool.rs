@@ -33,8 +33,9 @@ pub(crate) fn max_pool<'py>(
         ceil_mode: op.flag("ceil_mode", ceil_mode)?,
     };
     let input = Input::new(op, input)?;
-    let geometry = windows.resolve(py, op, input.shape())?;
-    maximum(py, op, &input, &geometry, return_indices.is_truthy()?)
+    windows.resolve(py, op, input.shape(), |geometry| {
+        maximum(py, op, &input, geometry, return_indices.is_truthy()?)
+    })
 }
 
 /// avg_pool{1,2,3}d of PyTorch.
@@ -54,8 +55,8 @@ pub(crate) fn avg_pool<'py>(
     let windows = Windows::undilated(op, kernel_size, stride, padding, ceil_mode)?;
     let divisor = op.divisor(count_include_pad, divisor_override)?;
     let input = Input::new(op, input)?;
-    let geometry = windows.resolve_average(py, op, input.shape())?;
-    mean(py, op, &input, &geometry, divisor)
+    windows
+        .resolve_average(py, op, input.shape(), |geometry| mean(py, op, &input, geometry, divisor))
 }
 
 /// adaptive_max_pool{1,2,3}d of PyTorch; values, or values and indices.
@@ -71,8 +72,9 @@ pub(crate) fn adaptive_max_pool<'py>(
     let output_size = op.output_sizes(output_size)?;
     let input = Input::new(op, input)?;
     torch::check_adaptive_input(py, op, input.shape(), false)?;
-    let geometry = torch::resolve_adaptive(py, op, input.shape(), output_size)?;
-    maximum(py, op, &input, &geometry, return_indices.is_truthy()?)
+    torch::resolve_adaptive(py, op, input.shape(), output_size, |geometry| {
+        maximum(py, op, &input, geometry, return_indices.is_truthy()?)
+    })
 }
 
 /// adaptive_avg_pool{1,2,3}d of PyTorch.
@@ -94,8 +96,9 @@ pub(crate) fn adaptive_avg_pool<'py>(
     } else {
         torch::check_adaptive_input(py, op, input.shape(), ndim < 3)?;
     }
-    let geometry = torch::resolve_adaptive(py, op, input.shape(), output_size)?;
-    mean(py, op, &input, &geometry, Divisor::Window)
+    torch::resolve_adaptive(py, op, input.shape(), output_size, |geometry| {
+        mean(py, op, &input, geometry, Divisor::Window)
+    })
 }
 
 /// lp_pool{1,2,3}d of PyTorch for floating-point dtypes and a finite `norm_type`.
@@ -119,12 +122,13 @@ pub(crate) fn lp_pool<'py>(
         ceil_mode: op.flag("ceil_mode", ceil_mode)?,
     };
     let input = Input::new(op, input)?;
-    let geometry = windows.resolve_average(py, op, input.shape())?;
     let kernel_volume = kernel_size[..ndim].iter().map(|&k| k as f64).product();
-    let mut output = output_like(op, &input, geometry.output_shape())?;
-    let call = Call { py, op, input: &input, output: &mut output };
-    run_float(call, FloatJob::PowerAverage(&geometry, norm_type, kernel_volume))?;
-    Ok(output.into_array())
+    windows.resolve_average(py, op, input.shape(), |geometry| {
+        let mut output = output_like(op, &input, geometry.output_shape())?;
+        let call = Call { py, op, input: &input, output: &mut output };
+        run_float(call, FloatJob::PowerAverage(geometry, norm_type, kernel_volume))?;
+        Ok(output.into_array())
+    })
 }
 
 fn maximum<'py>(

@@ -1,7 +1,7 @@
 //! The core's functions, called with a dtype known as a type and without the interpreter.
 
 use poolnd::{
-    Accumulator, Divisor, Element, Execution, Geometry, Mean, PoolError, View, ViewMut, Window,
+    Accumulator, Divisor, Element, Execution, Geometry, Mean, PoolError, View, ViewMut,
     average_backward_into, average_into, fractional_max_into, max_backward_into, max_into,
     max_with_indices_into, power_average_into, unpool_backward_into, unpool_into,
 };
@@ -28,7 +28,8 @@ pub(crate) enum ElementJob<'a, 'py> {
     MaxWithIndices(&'a Geometry, &'a mut Output<'py>),
     FractionalMax(
         &'a [usize],
-        &'a (dyn Fn(usize, usize) -> Window + Sync),
+        &'a [usize],
+        &'a (dyn Fn(usize, usize) -> Vec<usize> + Sync),
         Option<&'a mut Output<'py>>,
     ),
     Unpool(&'a [usize], &'a Input<'py>),
@@ -51,36 +52,34 @@ pub(crate) fn element<T: Element>(call: Call<'_, '_>, job: ElementJob<'_, '_>) -
     let refuse = |error| call.op.refuse(call.py, error);
     match job {
         ElementJob::Max(geometry) => {
-            call.run::<T>(|e, input, output| max_into(e, geometry, &input, output))
+            call.run::<T>(|e, input, output| max_into(e, geometry, input, output))
         }
         ElementJob::MaxWithIndices(geometry, indices) => {
             let indices = indices.view::<i64>().map_err(refuse)?;
             call.run::<T>(|e, input, output| {
-                max_with_indices_into(e, geometry, &input, output, indices)
+                max_with_indices_into(e, geometry, input, output, indices)
             })
         }
-        ElementJob::FractionalMax(axes, windows, indices) => {
+        ElementJob::FractionalMax(axes, kernel_size, starts, indices) => {
             let indices = indices.map(Output::view::<i64>).transpose().map_err(refuse)?;
             call.run::<T>(|e, input, output| {
-                fractional_max_into(e, axes, windows, &input, output, indices)
+                fractional_max_into(e, axes, kernel_size, starts, input, output, indices)
             })
         }
         ElementJob::Unpool(axes, indices) => {
             let indices = indices.view::<i64>().map_err(refuse)?;
-            call.run::<T>(|e, input, output| unpool_into(e, axes, &input, &indices, output))
+            call.run::<T>(|e, input, output| unpool_into(e, axes, input, &indices, output))
         }
         ElementJob::UnpoolBackward(axes, indices) => {
             let indices = indices.view::<i64>().map_err(refuse)?;
-            call.run::<T>(|e, input, output| {
-                unpool_backward_into(e, axes, &input, &indices, output)
-            })
+            call.run::<T>(|e, input, output| unpool_backward_into(e, axes, input, &indices, output))
         }
     }
 }
 
 pub(crate) fn number<T: Mean>(call: Call<'_, '_>, job: NumberJob<'_>) -> PyResult<()> {
     let NumberJob::Average(geometry, divisor) = job;
-    call.run::<T>(|e, input, output| average_into(e, geometry, divisor, &input, output))
+    call.run::<T>(|e, input, output| average_into(e, geometry, divisor, input, output))
 }
 
 pub(crate) fn float<T: Mean>(call: Call<'_, '_>, job: FloatJob<'_, '_>) -> PyResult<()>
@@ -89,14 +88,14 @@ where
 {
     match job {
         FloatJob::PowerAverage(geometry, norm_type, volume) => call.run::<T>(|e, input, output| {
-            power_average_into(e, geometry, norm_type, volume, &input, output)
+            power_average_into(e, geometry, norm_type, volume, input, output)
         }),
         FloatJob::AverageBackward(geometry, divisor) => call.run::<T>(|e, input, output| {
-            average_backward_into(e, geometry, divisor, &input, output)
+            average_backward_into(e, geometry, divisor, input, output)
         }),
         FloatJob::MaxBackward(axes, indices) => {
             let indices = indices.view::<i64>().map_err(|error| call.op.refuse(call.py, error))?;
-            call.run::<T>(|e, input, output| max_backward_into(e, axes, &input, &indices, output))
+            call.run::<T>(|e, input, output| max_backward_into(e, axes, input, &indices, output))
         }
     }
 }
@@ -105,14 +104,14 @@ impl Call<'_, '_> {
     /// Runs `work` on views of the arrays, without the interpreter if that takes a while.
     fn run<T: Element>(
         self,
-        work: impl Send + FnOnce(&Execution<'_>, View<'_, T>, ViewMut<'_, T>) -> Result<(), PoolError>,
+        work: impl Send + FnOnce(&Execution<'_>, &View<'_, T>, ViewMut<'_, T>) -> Result<(), PoolError>,
     ) -> PyResult<()> {
         let Self { py, op, input, output } = self;
         let refuse = |error| op.refuse(py, error);
         let bytes = input.bytes().max(output.bytes());
         let input = input.view::<T>().map_err(refuse)?;
         let output = output.view::<T>().map_err(refuse)?;
-        let work = |execution: &Execution<'_>| work(execution, input, output);
+        let work = |execution: &Execution<'_>| work(execution, &input, output);
         let result = if bytes < HOLD_BYTES {
             with_execution(bytes, work)
         } else {

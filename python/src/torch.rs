@@ -2,7 +2,6 @@
 
 use poolnd::{Geometry, PoolError, Sliding, Window};
 use pyo3::prelude::*;
-use smallvec::SmallVec;
 
 use crate::args::{Op, Sizes};
 use crate::array::Input;
@@ -37,39 +36,44 @@ impl Windows {
     }
 
     /// [`Self::resolve`], and in 3-D PyTorch's rule that a window fits before padding.
-    pub(crate) fn resolve_average(
+    pub(crate) fn resolve_average<R>(
         &self,
         py: Python<'_>,
         op: Op<'_>,
         shape: &[usize],
-    ) -> PyResult<Geometry> {
-        let geometry = self.resolve(py, op, shape)?;
-        if op.ndim == 3 {
-            self.check_fits_unpadded(py, op, shape)?;
-        }
-        Ok(geometry)
+        then: impl FnOnce(&Geometry) -> PyResult<R>,
+    ) -> PyResult<R> {
+        self.resolve(py, op, shape, |geometry| {
+            if op.ndim == 3 {
+                self.check_fits_unpadded(py, op, shape)?;
+            }
+            then(geometry)
+        })
     }
 
-    /// Checks the sizes as PyTorch does and lays the windows along the last dimensions.
-    pub(crate) fn resolve(
+    /// Checks the sizes as PyTorch does, lays the windows along the last dimensions and goes on
+    /// with what comes out.
+    pub(crate) fn resolve<R>(
         &self,
         py: Python<'_>,
         op: Op<'_>,
         shape: &[usize],
-    ) -> PyResult<Geometry> {
+        then: impl FnOnce(&Geometry) -> PyResult<R>,
+    ) -> PyResult<R> {
         check_rank(py, op, shape)?;
-        let windows: SmallVec<[Sliding; 3]> = (0..op.ndim)
-            .map(|i| {
-                Window::sliding(self.kernel_size[i])
-                    .stride(self.stride[i])
-                    .padding(self.padding[i])
-                    .dilation(self.dilation[i])
-                    .ceil_mode(self.ceil_mode)
-            })
-            .collect();
-        windows.iter().try_for_each(Sliding::check_pytorch).map_err(|e| op.refuse(py, e))?;
+        (0..op.ndim)
+            .try_for_each(|i| self.window(i).check_pytorch())
+            .map_err(|error| op.refuse(py, error))?;
         check_not_empty(py, op, shape)?;
-        geometry(py, op, shape, windows.into_iter().map(Window::from))
+        with_geometry(py, op, shape, |i| self.window(i).into(), then)
+    }
+
+    fn window(&self, i: usize) -> Sliding {
+        Window::sliding(self.kernel_size[i])
+            .stride(self.stride[i])
+            .padding(self.padding[i])
+            .dilation(self.dilation[i])
+            .ceil_mode(self.ceil_mode)
     }
 
     fn check_fits_unpadded(&self, py: Python<'_>, op: Op<'_>, shape: &[usize]) -> PyResult<()> {
@@ -87,45 +91,53 @@ impl Windows {
     }
 }
 
-/// Lays one adaptive window per output size along the last dimensions.
-pub(crate) fn resolve_adaptive(
+/// Lays one adaptive window per output size along the last dimensions and goes on with what comes
+/// out.
+pub(crate) fn resolve_adaptive<R>(
     py: Python<'_>,
     op: Op<'_>,
     shape: &[usize],
     output_size: [Option<i64>; 3],
-) -> PyResult<Geometry> {
+    then: impl FnOnce(&Geometry) -> PyResult<R>,
+) -> PyResult<R> {
     let spatial = shape.len() - op.ndim;
-    let mut windows = Vec::new();
-    for (i, size) in output_size.into_iter().enumerate().take(op.ndim) {
-        let size = size.unwrap_or(shape[spatial + i] as i64);
-        let Ok(size) = usize::try_from(size) else {
+    let mut sizes = [0; 3];
+    for i in 0..op.ndim {
+        let size = output_size[i].unwrap_or(shape[spatial + i] as i64);
+        sizes[i] = usize::try_from(size).map_err(|_| {
             let rule = format_args!(
                 "elements of output_size must be greater than or equal to 0, but received {size} \
                  (negative dimension)"
             );
-            return Err(op.refuse(py, rule));
-        };
-        windows.push(Window::adaptive(size));
+            op.refuse(py, rule)
+        })?;
     }
-    geometry(py, op, shape, windows)
+    with_geometry(py, op, shape, |i| Window::adaptive(sizes[i]), then)
 }
 
-fn geometry(
+/// Lays one window along each of the last dimensions and goes on with what comes out: returning
+/// it from function to function would copy hundreds of bytes each time.
+fn with_geometry<R>(
     py: Python<'_>,
     op: Op<'_>,
     shape: &[usize],
-    windows: impl IntoIterator<Item = Window>,
-) -> PyResult<Geometry> {
+    window: impl Fn(usize) -> Window,
+    then: impl FnOnce(&Geometry) -> PyResult<R>,
+) -> PyResult<R> {
     let spatial = shape.len() - op.ndim;
-    let windows: SmallVec<[_; 3]> =
-        windows.into_iter().enumerate().map(|(i, w)| (spatial + i, w)).collect();
-    Geometry::new(shape, &windows).map_err(|error| match error {
-        PoolError::OutputTooSmall { .. } => {
-            let rule = format_args!("Given input size: {shape:?}. {error}");
-            op.refuse(py, rule)
+    let pair = |i: usize| (spatial + i, window(i));
+    let resolved = match op.ndim {
+        1 => Geometry::new(shape, &[pair(0)]),
+        2 => Geometry::new(shape, &[pair(0), pair(1)]),
+        _ => Geometry::new(shape, &[pair(0), pair(1), pair(2)]),
+    };
+    match &resolved {
+        Ok(geometry) => then(geometry),
+        Err(error @ PoolError::OutputTooSmall { .. }) => {
+            Err(op.refuse(py, format_args!("Given input size: {shape:?}. {error}")))
         }
-        error => op.refuse(py, error),
-    })
+        Err(error) => Err(op.refuse(py, error)),
+    }
 }
 
 /// (C, spatial...) or (N, C, spatial...).

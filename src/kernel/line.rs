@@ -1,174 +1,250 @@
-//! Sliding along one folded row: which stretch of the row each output reduces.
+//! Sliding along folded rows: which stretch of a row each output reduces.
 
-use std::ops::Range;
+use smallvec::SmallVec;
 
+use super::band::OutputRow;
+use super::plan::Chunk;
+use crate::reduce::Divisor;
 use crate::window::{Axis, Rule};
-
-/// The rows of a window that one call folds: `count` rows, `step` elements apart.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct RowTaps {
-    pub(crate) step: usize,
-    pub(crate) count: usize,
-    /// Distance in the plane from the unclipped window's first row to the first of these.
-    pub(crate) distance: usize,
-    /// Distance in the plane between two of these rows.
-    pub(crate) distance_step: usize,
-}
 
 /// Windows of this many neighbouring columns that share no work are reduced in parts.
 const LONG: usize = 64;
 
-/// Where a result goes and which column of the plane its first tap has.
+/// Independent partial results that keep the adders busy, and errors small, in a long window.
+pub(crate) const PARTS: usize = 16;
+
+/// Neighbouring outputs whose windows are alike: equal taps, and a common divisor.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Placed {
-    /// Offset of the first output lane.
-    pub(crate) at: isize,
-    /// Flat position in the plane of the (unclipped) window's first element.
-    pub(crate) index: i64,
+pub(crate) struct Stretch {
+    /// First output along the axis.
+    pub(crate) output: usize,
+    pub(crate) outputs: usize,
+    /// Column of the line that the first output's first tap is.
+    pub(crate) start: usize,
+    /// Column of the plane that it is; negative in the left padding.
+    pub(crate) column: isize,
+    pub(crate) taps: usize,
+    /// Columns between taps.
+    pub(crate) step: usize,
+    /// Columns that the divisor counts.
+    pub(crate) count: i64,
+    /// Whether to reduce in [`PARTS`].
+    pub(crate) in_parts: bool,
 }
 
-/// One stretch of outputs along a folded row that share a divisor.
-///
-/// The row holds `lanes` interleaved lanes per column; its element 0 is lane 0 of `first_column`.
-pub(crate) struct Line<'a> {
+/// Outputs along folded rows, the same for every row of a band.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Slide<'a> {
     pub(crate) axis: &'a Axis,
+    pub(crate) chunk: &'a Chunk,
+    pub(crate) stretches: &'a [Stretch],
     pub(crate) lanes: usize,
-    pub(crate) first_column: isize,
-    /// Whether columns outside the axis are there, holding the identity.
-    pub(crate) padded: bool,
-    pub(crate) outputs: Range<usize>,
-    pub(crate) divisor: i64,
-    /// Flat position in the plane of column 0 of the window's first row.
-    pub(crate) index: i64,
-    pub(crate) out_at: isize,
+    /// Columns between the windows of a stretch.
+    pub(crate) stride: usize,
     pub(crate) out_stride: isize,
-    /// Set if some windows of the problem have no element.
-    pub(crate) empty: Option<Empty>,
+    pub(crate) divisor: Divisor,
+    pub(crate) levels: Levels,
+    /// Where the line has room for levels, and between them.
+    pub(crate) levels_at: usize,
+    pub(crate) pitch: usize,
+    /// Whether rows are in the input.
+    pub(crate) in_place: bool,
+    /// Set if some windows of the problem have no element: the elements of a plane.
+    pub(crate) empty: Option<usize>,
 }
 
-/// What a row of outputs has to know about windows without elements.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Empty {
-    /// Whether all windows of this row are.
-    pub(crate) rows: bool,
-    /// Position in the plane of the first row after the padding.
-    pub(crate) first: usize,
-    /// Elements of the plane.
-    pub(crate) volume: usize,
-}
-
-/// Windows along a row: run `r < runs` has outputs `i < n`, whose window starts at
-/// `start + r*run_step + i*S` and has `taps >= 1` taps, `step` apart.
+/// How a stretch is walked: `n` results side by side in each of `runs` runs.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Runs {
+    /// Element of the row that result 0 of run 0 starts at.
     pub(crate) start: usize,
-    pub(crate) step: usize,
-    pub(crate) taps: usize,
     pub(crate) n: usize,
     pub(crate) runs: usize,
+    /// Elements of the row between runs.
     pub(crate) run_step: usize,
-    /// Where run 0 goes.
-    pub(crate) to: Placed,
     /// Output elements between runs.
     pub(crate) out_step: isize,
-    /// Columns between runs.
-    pub(crate) columns: i64,
+    /// Offset of result 0 of run 0 from the row's first output.
+    pub(crate) out: isize,
 }
 
-impl Runs {
-    /// One run.
-    pub(crate) fn single(start: usize, step: usize, taps: usize, n: usize, to: Placed) -> Self {
-        Self { start, step, taps, n, runs: 1, run_step: 0, to, out_step: 0, columns: 0 }
-    }
-
-    /// Start in the row and place of every run.
-    #[inline(always)]
-    pub(crate) fn each(self) -> impl Iterator<Item = (usize, Placed)> {
-        (0..self.runs).map(move |r| {
-            let at = self.to.at + r as isize * self.out_step;
-            let index = self.to.index + r as i64 * self.columns;
-            (self.start + r * self.run_step, Placed { at, index })
-        })
-    }
+/// How far the windows of neighbouring results lie apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Apart {
+    One,
+    Two,
+    Four,
+    /// As far as the stride says.
+    Any,
+    /// Results side by side are lanes: every output is a run of its own.
+    Lanes,
 }
 
-/// Reduces stretches of a row that the caller keeps.
-pub(crate) trait LineReducer {
-    /// Whether neighbouring columns can be reduced as one run of lanes.
-    const FLAT_LANES: bool;
-
-    /// Reduces runs whose outputs are `S` elements of the row apart.
-    fn reduce<const S: usize>(&mut self, runs: Runs);
-
-    /// One output of `n` lanes: the window of `taps` neighbouring columns at `start`, so many
-    /// that they are worth reducing in parts.
-    fn reduce_long(&mut self, start: usize, taps: usize, n: usize, to: Placed);
-
-    /// `n` outputs whose windows have no element.
-    fn empty(&mut self, n: usize, to: Placed);
-}
-
-impl Line<'_> {
-    /// Cuts the stretch into runs that `reducer` can take, as wide as the strides allow.
-    ///
-    /// In which order a window's elements are combined depends on the window alone, never on the
-    /// lanes or on how the outputs are cut, so that every memory layout gives the same bits.
-    pub(crate) fn reduce(&self, reducer: &mut impl LineReducer) {
-        let Rule::Sliding { kernel, stride, dilation, .. } = self.axis.rule else {
-            return self.reduce_each(reducer);
-        };
-        let long = kernel >= LONG && dilation == 1 && (stride > 4 || self.axis.outputs() == 1);
-        if !self.padded || long {
-            return self.reduce_each(reducer);
+impl Slide<'_> {
+    /// How results fill vectors. `flat` says whether lanes of neighbouring columns may be one run,
+    /// `narrow` whether elements are so small that picking single ones costs more than computing
+    /// three times too many.
+    pub(crate) fn apart(&self, flat: bool, narrow: bool) -> Apart {
+        let contiguous = self.out_stride == self.lanes as isize;
+        match self.stride {
+            1 if contiguous && (flat || self.lanes == 1) => Apart::One,
+            _ if !contiguous || self.lanes > 1 => Apart::Lanes,
+            2 => Apart::Two,
+            4 if narrow => Apart::Four,
+            _ => Apart::Any,
         }
-        let (lanes, from, n) = (self.lanes, self.outputs.start, self.outputs.len());
-        let column = self.axis.start(from);
-        let start = (column - self.first_column).unsigned_abs();
-        let to = self.placed(from, column);
-        let contiguous = self.out_stride == lanes as isize;
-        let single = Runs::single(start * lanes, dilation * lanes, kernel, 0, to);
-        match stride {
-            1 if contiguous && self.flattens(reducer) => {
-                reducer.reduce::<1>(Runs { n: n * lanes, ..single });
+    }
+
+    /// The runs of a stretch.
+    #[inline(always)]
+    pub(crate) fn runs(&self, stretch: &Stretch, apart: Apart) -> Runs {
+        let lanes = self.lanes;
+        let start = stretch.start * lanes;
+        let out = stretch.output as isize * self.out_stride;
+        if apart == Apart::Lanes {
+            let (run_step, out_step) = (self.stride * lanes, self.out_stride);
+            return Runs { start, n: lanes, runs: stretch.outputs, run_step, out_step, out };
+        }
+        Runs { start, n: stretch.outputs * lanes, runs: 1, run_step: 0, out_step: 0, out }
+    }
+
+    /// Results that a row may write from `out` on.
+    #[inline(always)]
+    pub(crate) fn room(&self, row: &OutputRow, out: isize) -> usize {
+        let first = self.chunk.outputs.start as isize * self.out_stride;
+        row.room.saturating_sub((out - first).unsigned_abs())
+    }
+
+    /// What the results of a stretch are divided by.
+    #[inline(always)]
+    pub(crate) fn divisor(&self, stretch: &Stretch, row: &OutputRow) -> i64 {
+        match self.divisor {
+            Divisor::Fixed(divisor) => divisor,
+            _ => stretch.count.saturating_mul(row.count),
+        }
+    }
+}
+
+/// The stretches of a chunk, in the order of the outputs.
+///
+/// In which order a window's elements are combined depends on the window alone, never on the
+/// lanes or on how the outputs are cut, so that every memory layout gives the same bits.
+pub(crate) fn stretches(axis: &Axis, chunk: &Chunk, divisor: Divisor, into: &mut Vec<Stretch>) {
+    into.clear();
+    let one_by_one = one_by_one(axis) || !chunk.padded;
+    let whole = if one_by_one { 0..0 } else { axis.whole_windows() };
+    let mut rest = chunk.outputs.clone();
+    while let Some(o) = rest.next() {
+        let taps = axis.taps(o);
+        let count = match divisor {
+            Divisor::PaddedWindow => axis.padded_count(o) as i64,
+            Divisor::Window => taps.count as i64,
+            Divisor::Fixed(_) => 1,
+        };
+        let (column, taps, step) = match axis.rule {
+            Rule::Sliding { kernel, dilation, .. } if !one_by_one => {
+                (axis.start(o), kernel, dilation)
             }
-            2 if contiguous && lanes == 1 => reducer.reduce::<2>(Runs { n, ..single }),
-            4 if contiguous && lanes == 1 => reducer.reduce::<4>(Runs { n, ..single }),
-            _ => reducer.reduce::<1>(Runs {
-                n: lanes,
-                runs: n,
-                run_step: stride * lanes,
-                out_step: self.out_stride,
-                columns: stride as i64,
-                ..single
+            _ => (taps.first as isize, taps.count, taps.step),
+        };
+        match into.last_mut() {
+            Some(last) if !one_by_one && last.count == count => last.outputs += 1,
+            _ => into.push(Stretch {
+                output: o,
+                outputs: 1,
+                start: (column - chunk.first_column).unsigned_abs(),
+                column,
+                taps,
+                step,
+                count,
+                in_parts: one_by_one && taps >= LONG && step == 1,
             }),
         }
-    }
-
-    /// One output at a time, with its clipped taps.
-    fn reduce_each(&self, reducer: &mut impl LineReducer) {
-        let lanes = self.lanes;
-        for o in self.outputs.clone() {
-            let taps = self.axis.taps(o);
-            let column = taps.first as isize;
-            let to = self.placed(o, column);
-            let start = (column - self.first_column).unsigned_abs() * lanes;
-            if taps.count == 0 {
-                reducer.empty(lanes, to);
-            } else if taps.count >= LONG && taps.step == 1 {
-                reducer.reduce_long(start, taps.count, lanes, to);
-            } else {
-                // A single tap may name any step: none is taken.
-                let step = taps.step.wrapping_mul(lanes);
-                reducer.reduce::<1>(Runs::single(start, step, taps.count, lanes, to));
-            }
+        if let (true, Some(last)) = (whole.contains(&o), into.last_mut()) {
+            last.outputs += whole.end.min(rest.end) - rest.start;
+            rest.start = whole.end.min(rest.end);
         }
     }
+}
 
-    fn flattens<R: LineReducer>(&self, _reducer: &R) -> bool {
-        R::FLAT_LANES || self.lanes == 1
+/// Whether windows are clipped to the axis one by one: those that share too little work.
+fn one_by_one(axis: &Axis) -> bool {
+    match axis.rule {
+        Rule::Sliding { kernel, stride, dilation, .. } => {
+            kernel >= LONG && dilation == 1 && (stride > 4 || axis.outputs() == 1)
+        }
+        Rule::Adaptive | Rule::Listed(_) => true,
+    }
+}
+
+/// Taps that are `step` apart, counted in windows of a level.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Group {
+    /// Level 0 are the columns; a window of level `l` is `RADIX^l` taps long.
+    pub(crate) level: u32,
+    /// The first tap of the window that it covers.
+    pub(crate) tap: usize,
+    pub(crate) count: usize,
+}
+
+/// Long windows are put together from shorter ones that their neighbours use too: a level is the
+/// reduction of [`RADIX`](Levels::RADIX) neighbours of the level below.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Levels {
+    pub(crate) count: u32,
+    /// Columns between taps.
+    pub(crate) step: usize,
+    kernel: usize,
+    overlap: bool,
+}
+
+impl Levels {
+    pub(crate) const RADIX: usize = 4;
+
+    /// Levels at most, so that a window has no more than four groups.
+    const MOST: u32 = 3;
+
+    /// No levels: windows are reduced tap by tap.
+    pub(crate) const NONE: Self = Self { count: 0, step: 1, kernel: 0, overlap: false };
+
+    /// The cheapest number of levels, by loads and stores per output; windows may `overlap` where
+    /// meeting an element twice changes nothing.
+    pub(crate) fn new(axis: &Axis, overlap: bool) -> Self {
+        let Rule::Sliding { kernel, stride, dilation: step, .. } = axis.rule else {
+            return Self::NONE;
+        };
+        if one_by_one(axis) || kernel < 2 * Self::RADIX {
+            return Self::NONE;
+        }
+        let cost = |count: u32| {
+            let levels = Self { count, step, kernel, overlap };
+            let taps: usize = levels.groups().iter().map(|group| group.count).sum();
+            taps + stride.saturating_mul(count as usize * (Self::RADIX + 2))
+        };
+        let most = kernel.ilog(Self::RADIX).min(Self::MOST);
+        let count = (0..=most).min_by_key(|&count| cost(count));
+        Self { count: count.unwrap_or(0), step, kernel, overlap }
     }
 
-    fn placed(&self, o: usize, column: isize) -> Placed {
-        Placed { at: self.out_at + o as isize * self.out_stride, index: self.index + column as i64 }
+    /// How a window is put together, from its first tap to its last.
+    pub(crate) fn groups(&self) -> SmallVec<[Group; 4]> {
+        let mut groups = SmallVec::new();
+        let (mut tap, mut level) = (0, self.count);
+        loop {
+            let long = Self::RADIX.pow(level);
+            let count = (self.kernel - tap) / long;
+            if count > 0 {
+                groups.push(Group { level, tap, count });
+            }
+            tap += count * long;
+            if tap == self.kernel {
+                return groups;
+            }
+            if self.overlap {
+                groups.push(Group { level, tap: self.kernel - long, count: 1 });
+                return groups;
+            }
+            level -= 1;
+        }
     }
 }

@@ -1,47 +1,106 @@
 //! Loop shapes: how windows of any operation are visited, in which order, with which lanes.
 //!
 //! [`plan`] brings a strided array and its windows into one normal form, [`sweep`] walks the
-//! outputs of that form, folding the rows of each window into one row and sliding along it.
-//! What is done to the elements is a [`Kernel`]: [`fold::Fold`] for reductions,
+//! outputs of that form in bands of rows, folding the rows of each window into one row and sliding
+//! along it. What is done to the elements is a [`Kernel`]: [`fold::Fold`] for reductions,
 //! [`argmax::ArgMax`] for maxima with positions.
 
 pub(crate) mod argmax;
+mod band;
 pub(crate) mod fold;
 mod lanes;
 mod line;
 mod plan;
 pub(crate) mod planes;
+mod scan;
+pub(crate) mod scatter;
+pub(crate) mod spread;
 mod sweep;
 mod tile;
 
-use line::{Line, RowTaps};
+use std::ops::Range;
+
+use band::Band;
+use line::Slide;
+use plan::Traits;
 pub(crate) use sweep::pool;
 
-/// The element side of a sweep. `at` and `len` count elements of the line.
+/// The element side of a sweep. Positions and lengths count elements.
 pub(crate) trait Kernel<T>: Copy + Send + Sync {
-    /// Room for one folded row.
+    /// Room for folded rows.
     type Line;
     /// Where results go.
     type Out: Target;
-    /// Bytes of the line per element.
-    const ROW_BYTES: usize;
+    /// What the kernel is like.
+    fn traits(&self) -> Traits;
 
     /// A line of `len` elements, all the identity.
     fn line(&self, len: usize) -> Self::Line;
-    /// Makes `len` elements the identity again.
-    fn clear(&self, line: &mut Self::Line, at: usize, len: usize);
-    /// Folds rows of `len` elements into the line, onto what is there or in its place.
-    fn fold_rows(
-        &self,
-        line: &mut Self::Line,
-        at: usize,
-        src: &[T],
-        taps: RowTaps,
-        len: usize,
-        onto: bool,
-    );
-    /// Reduces stretches of the line to outputs.
-    fn slide(&self, line: &mut Self::Line, job: &Line<'_>, out: Self::Out);
+    /// Makes all elements the identity again.
+    fn clear(&self, line: &mut Self::Line);
+    /// Folds rows of `len` elements into the line, and makes the `after` elements behind them the
+    /// identity.
+    fn fold(&self, line: &mut Self::Line, src: &[T], band: &Band, len: usize, after: usize);
+    /// Folds the rows of neighbouring windows that share most of them.
+    fn scan(&self, line: &mut Self::Line, src: &[T], scan: &ScanRows);
+    /// Reduces windows along folded rows to outputs.
+    fn slide(&self, from: Rows<'_, T, Self::Line>, band: &Band, slide: &Slide<'_>, out: Self::Out);
+    /// Reduces windows of two columns each that follow one another, straight from the input.
+    fn pairs(&self, src: &[T], band: &Band, slide: &Slide<'_>, out: Self::Out);
+}
+
+/// Where the rows to slide along are.
+pub(crate) enum Rows<'a, T, L> {
+    /// Folded, in the line.
+    Line(&'a mut L),
+    /// In the input, where nothing has to be folded.
+    Input(&'a [T]),
+}
+
+/// Output rows whose windows are folded in two scans over the input rows.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ScanRows {
+    /// Rows of a window, and between windows.
+    pub(crate) kernel: usize,
+    pub(crate) stride: usize,
+    /// Position in the input of row 0 of the axis, the distance of its rows, and their number.
+    pub(crate) src: usize,
+    pub(crate) step: isize,
+    pub(crate) rows: usize,
+    /// Row of the axis where window 0 starts; negative in the padding.
+    pub(crate) origin: isize,
+    /// Windows to fold: into rows of the line `pitch` elements apart, from `line` on.
+    pub(crate) first: usize,
+    pub(crate) count: usize,
+    pub(crate) line: usize,
+    pub(crate) pitch: usize,
+    /// Elements of a row, and identities behind it.
+    pub(crate) len: usize,
+    pub(crate) after: usize,
+}
+
+impl ScanRows {
+    /// Windows from number `first` on that reach into the same block from the one before it, and
+    /// the row that the blocks meet at, both clipped.
+    fn sharing(&self, first: usize) -> (Range<usize>, usize) {
+        let start = |window: usize| (self.first + window) * self.stride;
+        let boundary = start(first).next_multiple_of(self.kernel);
+        let windows = (boundary - start(first)) / self.stride + 1;
+        let row = self.origin + boundary as isize;
+        (first..self.count.min(first + windows), row.clamp(0, self.rows as isize).unsigned_abs())
+    }
+
+    /// First row of a window inside the axis.
+    fn start(&self, window: usize) -> usize {
+        let start = self.origin + ((self.first + window) * self.stride) as isize;
+        start.clamp(0, self.rows as isize).unsigned_abs()
+    }
+
+    /// One past the last row of a window inside the axis.
+    fn end(&self, window: usize) -> usize {
+        let end = self.origin + ((self.first + window) * self.stride + self.kernel) as isize;
+        end.clamp(0, self.rows as isize).unsigned_abs()
+    }
 }
 
 /// Output arrays that a kernel writes the same positions of.

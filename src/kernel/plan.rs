@@ -9,21 +9,29 @@ use std::ops::Range;
 
 use smallvec::SmallVec;
 
+use super::band::ROWS_AT_ONCE;
+use super::line::Levels;
 use crate::geometry::{Dims, Geometry};
 use crate::reduce::Divisor;
 use crate::window::{Axis, Rule, Taps};
 
-/// A folded row should leave room in a 32 KiB first-level cache for the rows it is folded from.
+/// Folded rows should leave room in a 32 KiB first-level cache for the rows they are folded from.
 const LINE_BYTES: usize = 16 << 10;
+
+/// Folded rows of a two-scan, which reads every input row twice: well inside a second-level cache.
+const SCAN_BYTES: usize = 256 << 10;
 
 /// Scratch for a block of gathered planes, input and output: well inside a second-level cache.
 const GATHER_BYTES: usize = 256 << 10;
 
-/// Rows of at least this many columns fill vectors by themselves.
-const LONG_ROW: usize = 64;
+/// Rows of at least this many bytes in the line fill vectors by themselves.
+const LONG_ROW_BYTES: usize = 96;
 
 /// Bytes of lanes in a block of gathered planes: one vector, or several of a narrow one.
 const GATHER_LANE_BYTES: usize = 64;
+
+/// Outputs of a chunk, whose stretches are listed while it is swept.
+const CHUNK_OUTPUTS: usize = 4096;
 
 /// Wide lanes are cut so that at least this many columns fit in a line.
 const MIN_COLUMNS: usize = 16;
@@ -82,9 +90,10 @@ impl Pooled<'_> {
     }
 }
 
-/// A stretch of output columns whose input columns fit in a line.
+/// Outputs whose input columns fit in a line.
 #[derive(Debug, Clone)]
 pub(crate) struct Chunk {
+    pub(crate) outputs: Range<usize>,
     /// The column that element 0 of the line is; negative in the left padding.
     pub(crate) first_column: isize,
     /// Columns in the line, padding included.
@@ -93,15 +102,64 @@ pub(crate) struct Chunk {
     pub(crate) inside: Range<usize>,
     /// Whether the line holds columns outside the axis.
     pub(crate) padded: bool,
-    /// Outputs that share a column count.
-    pub(crate) runs: SmallVec<[Run; 3]>,
 }
 
-/// Neighbouring outputs whose windows count the same number of columns.
-#[derive(Debug, Clone)]
-pub(crate) struct Run {
-    pub(crate) outputs: Range<usize>,
-    pub(crate) count: i64,
+impl Chunk {
+    /// Columns of padding in the line, before and after those inside the axis.
+    pub(crate) fn padding(&self) -> [usize; 2] {
+        let skipped = (self.inside.start as isize - self.first_column).max(0).unsigned_abs();
+        let before = skipped.min(self.columns);
+        [before, self.columns - before - self.inside.len()]
+    }
+}
+
+/// What a kernel is like, for the plan to suit it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Traits {
+    /// Bytes of an element in memory, and in a line.
+    pub(crate) element: usize,
+    pub(crate) line_element: usize,
+    /// Elements of a line that the widest last tile may write too much.
+    pub(crate) vector: usize,
+    /// Whether it can slide along rows of the input as they are.
+    pub(crate) in_place: bool,
+    /// Whether meeting an element twice changes nothing.
+    pub(crate) overlap: bool,
+    /// Whether it can fold the rows of long windows in two scans.
+    pub(crate) scans: bool,
+    /// Whether it can reduce pairs of columns without a line.
+    pub(crate) in_pairs: bool,
+}
+
+/// Long windows of neighbouring rows, folded in two scans: every window is the end of one block of
+/// `kernel` rows and the start of the next, so running reductions of the blocks from either side
+/// give all windows (van Herk, A fast algorithm for local minimum and maximum filters, 1992; Gil
+/// and Werman, Computing 2-D min, median and max filters, 1993). Blocks are counted from the first
+/// window on, so that the order of summation depends on the window alone.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Scan {
+    pub(crate) kernel: usize,
+    pub(crate) stride: usize,
+    /// Output rows that are worth folding together, for the rows read around them.
+    rows: usize,
+}
+
+impl Scan {
+    /// Whether a window of `kernel` rows costs more than three passes over the rows between two.
+    fn new(rows: &[Pooled<'_>]) -> Option<Self> {
+        let [row] = rows else { return None };
+        match row.axis.rule {
+            Rule::Sliding { kernel, stride, dilation: 1, .. }
+                if kernel > stride.saturating_mul(4).saturating_add(2)
+                    && row.axis.outputs() > 1 =>
+            {
+                let rows = 4 * kernel.min(row.axis.len()) / stride;
+                let rows = rows.clamp(1, row.axis.outputs());
+                Some(Self { kernel, stride, rows })
+            }
+            _ => None,
+        }
+    }
 }
 
 /// A pooling problem in normal form.
@@ -116,6 +174,17 @@ pub(crate) struct Plan<'g> {
     /// Whether blocks of lanes are gathered into scratch and scattered from it.
     pub(crate) gathered: bool,
     pub(crate) chunks: SmallVec<[Chunk; 1]>,
+    /// Elements of the line between folded rows, and rows that are folded together.
+    pub(crate) pitch: usize,
+    pub(crate) band: usize,
+    /// Whether rows are slid along where they are, because nothing has to be folded.
+    pub(crate) in_place: bool,
+    /// Whether windows are pairs of columns that are reduced straight from the input.
+    pub(crate) pairs: bool,
+    /// How rows of long windows are folded.
+    pub(crate) scan: Option<Scan>,
+    /// How long windows are put together along a row.
+    pub(crate) levels: Levels,
     pub(crate) divisor: Divisor,
     /// Whether some window has no element: one that is dilated past both ends of an axis.
     pub(crate) has_empty: bool,
@@ -124,13 +193,12 @@ pub(crate) struct Plan<'g> {
 }
 
 impl<'g> Plan<'g> {
-    /// `element` and `line_element` are bytes of an element in memory and in a line.
     pub(crate) fn new(
         geometry: &'g Geometry,
         divisor: Divisor,
         input: &[isize],
         output: &[isize],
-        [element, line_element]: [usize; 2],
+        traits: Traits,
     ) -> Self {
         let mut rows = pooled_axes(geometry, input, output);
         let columns = rows.pop().unwrap_or_else(|| Pooled {
@@ -149,12 +217,39 @@ impl<'g> Plan<'g> {
         let pooled = geometry.pooled();
         let volume = saturating_product(pooled.iter().map(|(_, axis)| axis.len()));
         let outputs = saturating_product(pooled.iter().map(|(_, axis)| axis.outputs()));
-        let plane_bytes = volume.saturating_add(outputs).saturating_mul(element);
+        let plane_bytes = volume.saturating_add(outputs).saturating_mul(traits.element);
         let has_empty = pooled.iter().any(|(_, axis)| has_empty(axis));
-        let (lanes, lane_block, gathered) =
-            choose_lanes(&mut free, &columns, plane_bytes, element, line_element);
-        let capacity = LINE_BYTES / (line_element * lane_block);
-        let chunks = chunks(columns.axis, capacity.max(1), divisor);
+        let (lanes, lane_block, gathered) = choose_lanes(&mut free, &columns, plane_bytes, traits);
+        let scan = Scan::new(&rows).filter(|_| traits.scans);
+        let column_bytes = traits.line_element * lane_block;
+        let line_bytes = if scan.is_some() { SCAN_BYTES } else { LINE_BYTES };
+        let capacity = scan.map_or(line_bytes, |scan| line_bytes / scan.rows) / column_bytes;
+        let chunks = chunks_of(columns.axis, capacity.max(1));
+        let rows_at_once: usize = rows.iter().map(|row| row.axis.max_count()).product();
+        let pairs = traits.in_pairs
+            && has_pairs(columns.axis)
+            && (columns.input, columns.output, lanes.len) == (1, 1, 1)
+            && rows_at_once <= ROWS_AT_ONCE
+            && rows.iter().all(|row| row.rows.iter().all(|row| row.taps.count > 0))
+            && scan.is_none();
+        let chunks = if pairs { chunks_of(columns.axis, usize::MAX) } else { chunks };
+        let levels = match holds_padding(columns.axis) {
+            true => Levels::new(columns.axis, traits.overlap),
+            false => Levels::NONE,
+        };
+        let contiguous = columns.input == if lanes.len == 1 { 1 } else { lane_block as isize };
+        let in_place = traits.in_place
+            && !pairs
+            && levels.count == 0
+            && (contiguous && lanes.len == lane_block || gathered)
+            && rows.iter().all(|row| row.rows.iter().all(|row| row.taps.count == 1))
+            && chunks.iter().all(|chunk| chunk.padding() == [0, 0]);
+        let longest = chunks.iter().map(|chunk| chunk.columns).max().unwrap_or(0);
+        let pitch = longest * lane_block + traits.vector;
+        let planes: usize = free.iter().map(|axis| axis.len).product();
+        let rows_of_all = saturating_product(rows.iter().map(|row| row.axis.outputs()))
+            .saturating_mul(if gathered { 1 } else { planes });
+        let band = (line_bytes / (pitch * traits.line_element)).clamp(1, rows_of_all.max(1));
         Self {
             free,
             rows,
@@ -163,10 +258,33 @@ impl<'g> Plan<'g> {
             lane_block,
             gathered,
             chunks,
+            pitch,
+            band,
+            in_place,
+            pairs,
+            scan,
+            levels,
             divisor,
             has_empty,
             volume,
         }
+    }
+
+    /// Elements of the line: folded rows, levels, and what vectors may read past them.
+    pub(crate) fn line_len(&self) -> usize {
+        if self.in_place || self.pairs {
+            0
+        } else {
+            self.pitch * (self.band + self.levels.count as usize + 1)
+        }
+    }
+
+    /// Whether the rows of a block are followed by those of the next, all laid out alike.
+    pub(crate) fn runs_on(&self) -> bool {
+        !self.gathered
+            && self.scan.is_none()
+            && self.chunks.len() == 1
+            && self.lanes.len == self.lane_block
     }
 
     /// Blocks of lanes over all free axes.
@@ -179,6 +297,12 @@ impl<'g> Plan<'g> {
     pub(crate) fn output_rows(&self) -> usize {
         self.rows.iter().map(|row| row.axis.outputs()).product()
     }
+}
+
+/// Whether windows are pairs that lie side by side on an axis, none of them clipped.
+fn has_pairs(axis: &Axis) -> bool {
+    let rule = Rule::Sliding { kernel: 2, stride: 2, before: 0, after: 0, dilation: 1 };
+    axis.rule == rule && axis.whole_windows() == (0..axis.outputs())
 }
 
 /// Whether a window has no element, which takes an empty axis, padding as wide as the window,
@@ -252,15 +376,20 @@ fn choose_lanes(
     free: &mut Dims<Free>,
     columns: &Pooled<'_>,
     plane_bytes: usize,
-    element: usize,
-    line_element: usize,
+    Traits { element, line_element, .. }: Traits,
 ) -> (Free, usize, bool) {
     if let Some(at) = free.iter().position(|axis| axis.input == 1 && axis.output == 1) {
         let lanes = free.remove(at);
         let widest = (LINE_BYTES / MIN_COLUMNS / line_element).max(1);
         return (lanes, lanes.len.min(widest), false);
     }
-    let own_lanes = columns.input == 1 && columns.axis.len() >= LONG_ROW;
+    // What is computed one result at a time, or straight from the input, gains nothing by lanes.
+    let alone = match columns.axis.rule {
+        Rule::Sliding { stride: 1 | 2 | 4, .. } => has_pairs(columns.axis),
+        _ => true,
+    };
+    let long = columns.axis.len() * line_element >= LONG_ROW_BYTES;
+    let own_lanes = columns.input == 1 && (long || alone);
     let block = (GATHER_LANE_BYTES / element).max(1);
     if !own_lanes && plane_bytes.saturating_mul(block) <= GATHER_BYTES {
         let longest = (0..free.len()).max_by_key(|&at| free[at].len);
@@ -273,7 +402,17 @@ fn choose_lanes(
 }
 
 /// Cuts the outputs so that each stretch reads at most `capacity` columns, or is one output.
-fn chunks(axis: &Axis, capacity: usize, divisor: Divisor) -> SmallVec<[Chunk; 1]> {
+fn chunks_of(axis: &Axis, capacity: usize) -> SmallVec<[Chunk; 1]> {
+    let chunks = cut(axis, capacity, CHUNK_OUTPUTS);
+    match chunks.len() {
+        0 | 1 => chunks,
+        // Once more, in chunks of the same width.
+        n => cut(axis, capacity, axis.outputs().div_ceil(n)),
+    }
+}
+
+/// The same with at most `most` outputs each.
+fn cut(axis: &Axis, capacity: usize, most: usize) -> SmallVec<[Chunk; 1]> {
     let padded = holds_padding(axis);
     let mut chunks = SmallVec::new();
     let mut from = 0;
@@ -282,10 +421,10 @@ fn chunks(axis: &Axis, capacity: usize, divisor: Divisor) -> SmallVec<[Chunk; 1]
         let mut to = from + 1;
         // Padded windows follow one another, clipped ones may also be empty or step back.
         let whole = reach.join(span(axis, padded, axis.outputs() - 1));
-        if padded && whole.len() <= capacity {
+        if padded && whole.len() <= capacity && axis.outputs() <= most {
             (reach, to) = (whole, axis.outputs());
         }
-        while to < axis.outputs() {
+        while to < axis.outputs() && to - from < most {
             let wider = reach.join(span(axis, padded, to));
             if wider.len() > capacity {
                 break;
@@ -295,11 +434,11 @@ fn chunks(axis: &Axis, capacity: usize, divisor: Divisor) -> SmallVec<[Chunk; 1]
         }
         let clip = |column: isize| column.clamp(0, axis.len() as isize) as usize;
         chunks.push(Chunk {
+            outputs: from..to,
             first_column: reach.first,
             columns: reach.len(),
             inside: clip(reach.first)..clip(reach.end),
             padded,
-            runs: runs(axis, from..to, divisor),
         });
         from = to;
     }
@@ -348,24 +487,4 @@ fn span(axis: &Axis, padded: bool, o: usize) -> Span {
     let taps = axis.taps(o);
     let end = if taps.count == 0 { taps.first } else { taps.end() };
     Span { first: taps.first as isize, end: end as isize }
-}
-
-fn runs(axis: &Axis, outputs: Range<usize>, divisor: Divisor) -> SmallVec<[Run; 3]> {
-    let count = |o: usize| match divisor {
-        Divisor::PaddedWindow => axis.padded_count(o) as i64,
-        Divisor::Window => axis.taps(o).count as i64,
-        Divisor::Fixed(_) => 1,
-    };
-    let mut runs: SmallVec<[Run; 3]> = SmallVec::new();
-    if matches!(divisor, Divisor::Fixed(_)) {
-        runs.push(Run { outputs, count: 1 });
-        return runs;
-    }
-    for o in outputs {
-        match runs.last_mut() {
-            Some(run) if run.count == count(o) => run.outputs.end = o + 1,
-            _ => runs.push(Run { outputs: o..o + 1, count: count(o) }),
-        }
-    }
-    runs
 }

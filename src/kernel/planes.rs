@@ -1,200 +1,139 @@
-//! Plane by plane: operators that follow positions instead of windows.
+//! Plane by plane: operators that follow positions or rows instead of windows.
 //!
-//! Arrays that agree in their free axes are walked together, one plane (all pooled axes) of each
-//! at a time, each plane as contiguous scratch.
+//! A plane is all pooled axes of an array at one place of the free axes. Arrays that agree in
+//! their free axes are walked together. Where a free axis has neighbours in memory in all of them
+//! (channels-last), a block of neighbouring planes, its *lanes*, is walked at once, so that whole
+//! cache lines are used.
 
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
-use crate::geometry::{Dims, count};
-use crate::view::Shared;
-use crate::{Execution, PoolError, View, ViewMut};
+use crate::geometry::Dims;
+use crate::{Execution, PoolError};
 
-/// How an array's axes divide into planes.
-pub(crate) struct Planes {
-    /// Length and stride of the free axes.
-    free: Dims<(usize, isize)>,
-    /// Length and stride of the pooled axes.
-    plane: Dims<(usize, isize)>,
+/// Axes of `N` arrays: length and strides, outermost first.
+pub(crate) type Axes<const N: usize> = Dims<(usize, [isize; N])>;
+
+/// Those axes of `shape` that are `picked`, merged where they step like one in every array.
+pub(crate) fn merged<const N: usize>(
+    shape: &[usize],
+    strides: [&[isize]; N],
+    picked: impl Fn(usize) -> bool,
+) -> Axes<N> {
+    let mut axes = Axes::<N>::new();
+    for (axis, &len) in shape.iter().enumerate().filter(|&(axis, &len)| len != 1 && picked(axis)) {
+        let strides = strides.map(|strides| strides[axis]);
+        match axes.last_mut() {
+            Some((outer, steps)) if *steps == strides.map(|stride| stride * len as isize) => {
+                (*outer, *steps) = (*outer * len, strides);
+            }
+            _ => axes.push((len, strides)),
+        }
+    }
+    axes
 }
 
-impl Planes {
-    /// `axes` are the pooled ones.
-    pub(crate) fn new(axes: &[usize], shape: &[usize], strides: &[isize]) -> Self {
-        let (mut free, mut plane) = (Dims::new(), Dims::new());
-        for (axis, (&len, &stride)) in shape.iter().zip(strides).enumerate() {
-            let to = if axes.contains(&axis) { &mut plane } else { &mut free };
-            to.push((len, stride));
-        }
-        Self { free, plane }
-    }
+/// Number of positions.
+pub(crate) fn volume<const N: usize>(axes: &[(usize, [isize; N])]) -> usize {
+    axes.iter().map(|(len, _)| len).product()
+}
 
-    /// Number of planes.
-    pub(crate) fn len(&self) -> usize {
-        self.free.iter().map(|(len, _)| len).product()
+/// Offsets of a flat position from the first element.
+#[inline(always)]
+pub(crate) fn offsets<const N: usize>(axes: &[(usize, [isize; N])], flat: usize) -> [isize; N] {
+    let (mut rest, mut at) = (flat, [0; N]);
+    let Some(((_, outermost), inner)) = axes.split_first() else { return at };
+    for &(len, strides) in inner.iter().rev() {
+        let index = (rest % len) as isize;
+        rest /= len;
+        at = std::array::from_fn(|i| at[i] + index * strides[i]);
     }
+    std::array::from_fn(|i| at[i] + rest as isize * outermost[i])
+}
 
-    /// Elements of a plane.
-    pub(crate) fn volume(&self) -> usize {
-        self.plane.iter().map(|(len, _)| len).product()
-    }
+/// Offsets, length and strides of every row, the innermost of `axes`; none without elements.
+#[inline(always)]
+pub(crate) fn rows<const N: usize>(
+    axes: &[(usize, [isize; N])],
+    at: [isize; N],
+) -> impl Iterator<Item = ([isize; N], usize, [isize; N])> {
+    let (inner, outer) = match axes.split_last() {
+        Some((inner, outer)) => (*inner, outer),
+        None => ((1, [1; N]), axes),
+    };
+    let count = if inner.0 == 0 { 0 } else { volume(outer) };
+    (0..count).map(move |row| {
+        let inside = offsets(outer, row);
+        (std::array::from_fn(|i| at[i] + inside[i]), inner.0, inner.1)
+    })
+}
 
-    /// Offset of a plane's first element.
-    fn offset(&self, plane: usize) -> isize {
-        let mut rest = plane;
-        self.free.iter().rev().fold(0, |at, &(len, stride)| {
-            let index = rest % len;
-            rest /= len;
-            at + index as isize * stride
-        })
-    }
+/// Some neighbouring planes of `N` arrays.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Block<const N: usize> {
+    /// Offset of the first plane's first element in every array.
+    pub(crate) at: [isize; N],
+    /// Planes of the block; those of one place are neighbours in memory.
+    pub(crate) lanes: usize,
+}
 
-    /// Calls `visit` with the offset of every row (the last axis) of a plane and its length and
-    /// stride.
-    fn rows(&self, plane: usize, mut visit: impl FnMut(isize, usize, isize)) {
-        let Some((&(len, stride), outer)) = self.plane.split_last() else {
-            return visit(self.offset(plane), 1, 1);
+/// The planes of `N` arrays, in blocks.
+#[derive(Debug)]
+pub(crate) struct Planes<const N: usize> {
+    /// The free axes but for the lanes.
+    free: Axes<N>,
+    lanes: usize,
+    /// Lanes of a block.
+    block: usize,
+}
+
+impl<const N: usize> Planes<N> {
+    /// `axes` are the pooled ones of `shape`, `bytes` those of a plane and what is kept beside it.
+    pub(crate) fn new(
+        axes: &[usize],
+        shape: &[usize],
+        strides: [&[isize]; N],
+        bytes: usize,
+    ) -> Self {
+        /// Half of a usual second-level cache.
+        const BLOCK_BYTES: usize = 1 << 20;
+        /// Fewer lanes would leave cache lines half used, and runs of neighbours too short.
+        const MIN_LANES: usize = 32;
+        let neighbours = |axis: usize| {
+            shape[axis] > 1
+                && !axes.contains(&axis)
+                && strides.iter().all(|strides| strides[axis] == 1)
         };
-        let rows: usize = outer.iter().map(|(len, _)| len).product();
-        for row in 0..rows {
-            let mut rest = row;
-            let at = outer.iter().rev().fold(self.offset(plane), |at, &(len, stride)| {
-                let index = rest % len;
-                rest /= len;
-                at + index as isize * stride
-            });
-            visit(at, len, stride);
-        }
+        let lane_axis = (0..shape.len()).find(|&axis| neighbours(axis));
+        let lanes = lane_axis.map_or(1, |axis| shape[axis]);
+        let free = merged(shape, strides, |axis| !axes.contains(&axis) && Some(axis) != lane_axis);
+        Self { free, lanes, block: lanes.min((BLOCK_BYTES / bytes.max(1)).max(MIN_LANES)) }
     }
 
-    /// Copies a plane into scratch, in C order.
-    pub(crate) fn read<T: Copy>(&self, plane: usize, view: &View<'_, T>, scratch: &mut Vec<T>) {
-        scratch.clear();
-        self.rows(plane, |at, len, stride| {
-            let at = view.origin().wrapping_add_signed(at);
-            if stride == 1 {
-                scratch.extend_from_slice(&view.data()[at..at + len]);
-            } else {
-                let element = |i: usize| view.data()[at.wrapping_add_signed(i as isize * stride)];
-                scratch.extend((0..len).map(element));
-            }
-        });
-    }
-
-    /// Writes a plane from elements in C order.
-    ///
-    /// # Safety
-    /// `out` is the memory behind the array that these planes are of, and nothing else holds
-    /// elements of this plane.
-    pub(crate) unsafe fn write<T>(
+    /// Calls `work` for every block, with something that `start` makes for each task. The first
+    /// error is returned. `bytes` are those of all arrays.
+    pub(crate) fn each<S>(
         &self,
-        plane: usize,
-        out: Shared<T>,
-        mut elements: impl Iterator<Item = T>,
-    ) {
-        self.rows(plane, |at, len, stride| {
-            if stride == 1 {
-                // SAFETY: the caller's promise.
-                let row = unsafe { out.run(at, len) };
-                row.iter_mut().zip(&mut elements).for_each(|(to, element)| {
-                    to.write(element);
-                });
-            } else {
-                for (i, element) in (0..len).zip(&mut elements) {
-                    // SAFETY: the caller's promise.
-                    unsafe { out.run(at + i as isize * stride, 1)[0].write(element) };
-                }
+        execution: &Execution<'_>,
+        bytes: usize,
+        start: impl Fn() -> S + Sync,
+        work: impl Fn(&mut S, Block<N>) -> Result<(), PoolError> + Sync,
+    ) -> Result<(), PoolError> {
+        let cuts = self.lanes.div_ceil(self.block.max(1));
+        let blocks = volume(&self.free) * cuts;
+        let tasks = execution.tasks(bytes).min(blocks);
+        let failed = Mutex::new(None);
+        execution.run(tasks, |task| {
+            let mut state = start();
+            let mut range = task * blocks / tasks..(task + 1) * blocks / tasks;
+            let done = range.try_for_each(|block| {
+                let lane = block % cuts * self.block;
+                let at = offsets(&self.free, block / cuts).map(|at| at + lane as isize);
+                work(&mut state, Block { at, lanes: self.block.min(self.lanes - lane) })
+            });
+            if let Err(error) = done {
+                failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
             }
         });
+        failed.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
     }
-}
-
-/// Puts every source element at its position in a plane of `A`, and writes the planes.
-///
-/// A position of -1 is skipped where `skips` says so; any other outside the plane is an error,
-/// found before anything is read or written there.
-pub(crate) fn scatter<T: Copy + Send + Sync, A: Copy + Send + Sync>(
-    execution: &Execution<'_>,
-    axes: &[usize],
-    source: &View<'_, T>,
-    indices: &View<'_, i64>,
-    mut target: ViewMut<'_, T>,
-    skips: bool,
-    zero: A,
-    put: impl Fn(A, T) -> A + Sync,
-    finish: impl Fn(A) -> T + Sync,
-) -> Result<(), PoolError> {
-    let from = Planes::new(axes, source.shape(), source.strides());
-    let at = Planes::new(axes, indices.shape(), indices.strides());
-    let to = Planes::new(axes, target.shape(), target.strides());
-    let out = target.shared();
-    each_plane(execution, &to, count(source.shape())? * size_of::<T>(), |planes| {
-        let (mut elements, mut positions) = (Vec::new(), Vec::new());
-        let mut plane = Vec::new();
-        for i in planes {
-            from.read(i, source, &mut elements);
-            at.read(i, indices, &mut positions);
-            plane.clear();
-            plane.resize(to.volume(), zero);
-            for (&element, &index) in elements.iter().zip(&positions) {
-                if let Some(slot) = usize::try_from(index).ok().and_then(|i| plane.get_mut(i)) {
-                    *slot = put(*slot, element);
-                } else if !(skips && index == -1) {
-                    return Err(PoolError::IndexOutside { index, volume: to.volume() });
-                }
-            }
-            // SAFETY: every plane is visited once.
-            unsafe { to.write(i, out, plane.iter().map(|&sum| finish(sum))) };
-        }
-        Ok(())
-    })
-}
-
-/// Takes the element at every position from the planes of `source`.
-pub(crate) fn gather<T: Copy + Send + Sync + Default>(
-    execution: &Execution<'_>,
-    axes: &[usize],
-    source: &View<'_, T>,
-    indices: &View<'_, i64>,
-    mut target: ViewMut<'_, T>,
-) -> Result<(), PoolError> {
-    let from = Planes::new(axes, source.shape(), source.strides());
-    let at = Planes::new(axes, indices.shape(), indices.strides());
-    let to = Planes::new(axes, target.shape(), target.strides());
-    let out = target.shared();
-    each_plane(execution, &to, count(source.shape())? * size_of::<T>(), |planes| {
-        let (mut plane, mut positions) = (Vec::new(), Vec::new());
-        let mut elements = Vec::new();
-        for i in planes {
-            from.read(i, source, &mut plane);
-            at.read(i, indices, &mut positions);
-            elements.clear();
-            for &index in &positions {
-                let found = usize::try_from(index).ok().and_then(|i| plane.get(i));
-                let outside = PoolError::IndexOutside { index, volume: plane.len() };
-                elements.push(*found.ok_or(outside)?);
-            }
-            // SAFETY: every plane is visited once.
-            unsafe { to.write(i, out, elements.iter().copied()) };
-        }
-        Ok(())
-    })
-}
-
-/// Calls `work` with ranges of planes that together are all of them; the first error is returned.
-pub(crate) fn each_plane(
-    execution: &Execution<'_>,
-    planes: &Planes,
-    bytes: usize,
-    work: impl Fn(std::ops::Range<usize>) -> Result<(), PoolError> + Sync,
-) -> Result<(), PoolError> {
-    let (n, bytes) = (planes.len(), bytes + planes.len() * planes.volume());
-    let tasks = execution.tasks(bytes).min(n.max(1));
-    let failed = Mutex::new(None);
-    execution.run(tasks, |task| {
-        if let Err(error) = work(task * n / tasks..(task + 1) * n / tasks) {
-            failed.lock().unwrap_or_else(std::sync::PoisonError::into_inner).get_or_insert(error);
-        }
-    });
-    let failed = failed.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    failed.map_or(Ok(()), Err)
 }

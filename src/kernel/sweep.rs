@@ -1,16 +1,20 @@
-//! Walking the outputs of a plan: fold the rows of each window into a line, slide along it.
+//! Walking the outputs of a plan, band by band.
+
+use std::ops::Range;
 
 use smallvec::SmallVec;
 
-use super::line::{Empty, Line, RowTaps};
-use super::plan::{Chunk, OutputRows, Plan, Pooled};
-use super::{Kernel, Target, lanes};
+use super::band::{AxisTaps, Band, OutputRow, RowFold, RowTap};
+use super::line::{Slide, Stretch, stretches};
+use super::plan::{Chunk, Plan, Pooled};
+use super::{Kernel, Rows, ScanRows, Target, lanes};
 use crate::geometry::Geometry;
 use crate::reduce::Divisor;
+use crate::window::Rule;
 use crate::{Execution, View};
 
-/// Rows that are folded at a time: more would leave the cache's associativity behind.
-const ROWS_AT_ONCE: usize = 16;
+/// Output rows that are listed for planes to have in common.
+const MOST_LISTED: usize = 1024;
 
 /// Pools `input` into `out`, whose elements have the strides `output` (in elements).
 pub(crate) fn pool<T: Copy + Send + Sync + Default, K: Kernel<T>>(
@@ -26,105 +30,115 @@ pub(crate) fn pool<T: Copy + Send + Sync + Default, K: Kernel<T>>(
     if elements == 0 {
         return;
     }
-    let sizes = [size_of::<T>(), K::ROW_BYTES];
-    let plan = Plan::new(geometry, divisor, input.strides(), output, sizes);
+    let plan = Plan::new(geometry, divisor, input.strides(), output, kernel.traits());
     let volume: usize = geometry.input_shape().iter().product();
-    let wanted = execution.tasks((volume + elements).saturating_mul(size_of::<T>()));
-    let pieces = plan.blocks() * plan.chunks.len();
     let rows = plan.output_rows();
-    let bands = if plan.gathered { 1 } else { wanted.div_ceil(pieces).min(rows) };
-    let units = pieces * bands;
-    let tasks = wanted.min(units);
+    // Gathered planes are swept as a whole.
+    let grain = if plan.gathered { plan.chunks.len() * rows } else { 1 };
+    let grains = plan.blocks() * plan.chunks.len() * rows / grain;
+    let tasks = execution.tasks((volume + elements).saturating_mul(size_of::<T>())).min(grains);
     execution.run(tasks, |task| {
         let (data, origin) = (input.data(), input.origin());
-        let units = task * units / tasks..(task + 1) * units / tasks;
-        Sweep { kernel, plan: &plan, data, origin, out, bands, units }.run();
+        let range = task * grains / tasks * grain..(task + 1) * grains / tasks * grain;
+        let sweep = Sweep { kernel, plan: &plan, data, origin, out };
+        sweep.run(range);
     });
 }
 
-/// A range of the units that a problem is cut into: block of lanes, chunk of columns, band of
-/// output rows.
+/// What all tasks of a call share.
 struct Sweep<'a, 'g, T, K: Kernel<T>> {
     kernel: K,
     plan: &'a Plan<'g>,
     data: &'a [T],
     origin: usize,
     out: K::Out,
-    bands: usize,
-    units: std::ops::Range<usize>,
 }
 
-/// One block of planes and where it is: in the arrays, or in scratch.
-struct Block<'a, T, O> {
-    src: &'a [T],
-    at: usize,
-    out: O,
-    out_at: isize,
+/// Where the planes of a block are: in the arrays, or in scratch.
+struct Place {
     lanes: usize,
     /// Strides of the pooled axes, columns last.
     input: SmallVec<[isize; 3]>,
     output: SmallVec<[isize; 3]>,
 }
 
-/// What a task keeps between its units.
+/// Bands that are the same for planes that follow one another.
+struct Period {
+    rows: usize,
+    bands: usize,
+}
+
+/// What a task keeps between its bands.
 struct Scratch<T, K: Kernel<T>> {
     line: K::Line,
-    row: Vec<T>,
+    bands: Vec<Band>,
+    stretches: Vec<Stretch>,
+    /// The chunk and the lanes that line and stretches are laid out for.
+    laid_out: Option<(usize, usize)>,
     planes: Vec<T>,
     results: <K::Out as Target>::Store,
 }
 
+/// A row of outputs on its way through the blocks.
+struct Cursor {
+    block: usize,
+    /// Offsets of the block's first element.
+    at: usize,
+    out: isize,
+    /// Output position on each row axis.
+    row: SmallVec<[usize; 2]>,
+}
+
 impl<T: Copy + Default, K: Kernel<T>> Sweep<'_, '_, T, K> {
-    fn run(self) {
-        let longest = self.plan.chunks.iter().map(|chunk| chunk.columns).max().unwrap_or(0);
+    /// Sweeps a range of output rows, counted over rows, chunks and blocks, rows innermost.
+    fn run(self, range: Range<usize>) {
+        let plan = self.plan;
         let mut scratch = Scratch::<T, K> {
-            line: self.kernel.line(longest * self.plan.lane_block),
-            row: Vec::new(),
+            line: self.kernel.line(plan.line_len()),
+            bands: Vec::new(),
+            stretches: Vec::new(),
+            laid_out: None,
             planes: Vec::new(),
             results: Default::default(),
         };
-        let (chunks, rows) = (self.plan.chunks.len(), self.plan.output_rows());
-        for unit in self.units.clone() {
-            let (piece, band) = (unit / self.bands, unit % self.bands);
-            let (block, chunk) = (piece / chunks, &self.plan.chunks[piece % chunks]);
-            let rows = band * rows / self.bands..(band + 1) * rows / self.bands;
-            self.unit(block, chunk, rows, &mut scratch);
+        let rows = plan.output_rows();
+        let mut at = range.start;
+        while at < range.end {
+            let piece = at / rows;
+            let end = if plan.runs_on() { range.end } else { range.end.min((piece + 1) * rows) };
+            let (block, chunk) = (piece / plan.chunks.len(), piece % plan.chunks.len());
+            let first = at - piece * rows;
+            match plan.gathered {
+                true => self.gathered(block, chunk, first..first + end - at, &mut scratch),
+                false => {
+                    let (place, out) = (self.in_arrays(block), self.out);
+                    let mut cursor = self.cursor(block, first);
+                    self.rows(self.data, &place, &mut cursor, chunk, end - at, out, &mut scratch);
+                }
+            }
+            at = end;
         }
-    }
-
-    fn unit(
-        &self,
-        block: usize,
-        chunk: &Chunk,
-        rows: std::ops::Range<usize>,
-        scratch: &mut Scratch<T, K>,
-    ) {
-        let plan = self.plan;
-        let (at, out_at, lanes) = self.locate(block);
-        if !plan.gathered {
-            let input = self.pooled().map(|axis| axis.input).collect();
-            let output = self.pooled().map(|axis| axis.output).collect();
-            let block = Block { src: self.data, at, out: self.out, out_at, lanes, input, output };
-            self.rows(&block, chunk, rows, &mut scratch.line, &mut scratch.row);
-            return;
-        }
-        self.gather(at, lanes, &mut scratch.planes);
-        let outputs: usize = self.pooled().map(|axis| axis.axis.outputs()).product();
-        let out = K::Out::over(&mut scratch.results, outputs * lanes);
-        let staged = |plane: usize| (plane * lanes) as isize;
-        let input = self.pooled().map(|axis| staged(axis.plane)).collect();
-        let output = self.pooled().map(|axis| staged(axis.output_plane)).collect();
-        let block = Block { src: &scratch.planes, at: 0, out, out_at: 0, lanes, input, output };
-        self.rows(&block, chunk, rows, &mut scratch.line, &mut scratch.row);
-        self.scatter(out_at, lanes, outputs, &scratch.results);
     }
 
     fn pooled(&self) -> impl DoubleEndedIterator<Item = &Pooled<'_>> {
         self.plan.rows.iter().chain([&self.plan.columns])
     }
 
-    /// Offsets of a block's first element in the input and the output, and its lanes.
-    fn locate(&self, block: usize) -> (usize, isize, usize) {
+    fn in_arrays(&self, block: usize) -> Place {
+        let input = self.pooled().map(|axis| axis.input).collect();
+        let output = self.pooled().map(|axis| axis.output).collect();
+        Place { lanes: self.lanes(block), input, output }
+    }
+
+    /// Lanes of a block: the last one may have fewer.
+    fn lanes(&self, block: usize) -> usize {
+        let plan = self.plan;
+        let first = block % plan.lanes.len.div_ceil(plan.lane_block) * plan.lane_block;
+        plan.lane_block.min(plan.lanes.len - first)
+    }
+
+    /// Offsets of a block's first element in the input and the output.
+    fn locate(&self, block: usize) -> (usize, isize) {
         let plan = self.plan;
         let lane_blocks = plan.lanes.len.div_ceil(plan.lane_block);
         let first_lane = (block % lane_blocks) * plan.lane_block;
@@ -137,8 +151,65 @@ impl<T: Copy + Default, K: Kernel<T>> Sweep<'_, '_, T, K> {
             at += index * axis.input;
             out_at += index * axis.output;
         }
-        let lanes = plan.lane_block.min(plan.lanes.len - first_lane);
-        (self.origin.wrapping_add_signed(at), out_at, lanes)
+        (self.origin.wrapping_add_signed(at), out_at)
+    }
+
+    fn cursor(&self, block: usize, row: usize) -> Cursor {
+        let (at, out) = self.locate(block);
+        let mut rest = row;
+        let mut position: SmallVec<[usize; 2]> = SmallVec::new();
+        for pooled in self.plan.rows.iter().rev() {
+            position.push(rest % pooled.rows.len());
+            rest /= pooled.rows.len();
+        }
+        position.reverse();
+        Cursor { block, at, out, row: position }
+    }
+
+    /// The next row, in the next block after the last.
+    fn advance(&self, cursor: &mut Cursor) {
+        for (position, pooled) in cursor.row.iter_mut().zip(&self.plan.rows).rev() {
+            *position += 1;
+            if *position < pooled.rows.len() {
+                return;
+            }
+            *position = 0;
+        }
+        self.skip(cursor, 1);
+    }
+
+    /// The same row, `blocks` further on.
+    fn skip(&self, cursor: &mut Cursor, blocks: usize) {
+        cursor.block += blocks;
+        (cursor.at, cursor.out) = self.locate(cursor.block);
+    }
+
+    /// Rows of a block that is gathered into scratch, and whose results are scattered from it.
+    fn gathered(
+        &self,
+        block: usize,
+        chunk: usize,
+        rows: Range<usize>,
+        scratch: &mut Scratch<T, K>,
+    ) {
+        let (at, out_at) = self.locate(block);
+        let lanes = self.lanes(block);
+        if chunk == 0 {
+            self.gather(at, lanes, &mut scratch.planes);
+        }
+        let outputs: usize = self.pooled().map(|axis| axis.axis.outputs()).product();
+        let out = K::Out::over(&mut scratch.results, outputs * lanes);
+        let staged = |plane: usize| (plane * lanes) as isize;
+        let input = self.pooled().map(|axis| staged(axis.plane)).collect();
+        let output = self.pooled().map(|axis| staged(axis.output_plane)).collect();
+        let place = Place { lanes, input, output };
+        let mut cursor = Cursor { at: 0, out: 0, ..self.cursor(block, rows.start) };
+        let planes = std::mem::take(&mut scratch.planes);
+        self.rows(&planes, &place, &mut cursor, chunk, rows.len(), out, scratch);
+        scratch.planes = planes;
+        if chunk + 1 == self.plan.chunks.len() {
+            self.scatter(out_at, lanes, outputs, &scratch.results);
+        }
     }
 
     /// Copies the planes of a block into scratch, lanes innermost.
@@ -168,194 +239,305 @@ impl<T: Copy + Default, K: Kernel<T>> Sweep<'_, '_, T, K> {
         let strides = [run.stride, self.plan.lanes.output];
         for first in (0..outputs).step_by(run.len) {
             let at = out_at + offset(first, shape());
-            // SAFETY: the block's planes are this unit's own, and `rows` has written every result.
+            // SAFETY: the block's planes are this task's own, and `rows` has written every result.
             unsafe { self.out.scatter(results, first * lanes, at, strides, [run.len, lanes]) };
         }
     }
 
-    /// All outputs of some rows and one chunk of columns.
+    /// `count` output rows of one chunk of columns from the cursor on, in bands of equal height.
     fn rows(
         &self,
-        block: &Block<'_, T, K::Out>,
-        chunk: &Chunk,
-        rows: std::ops::Range<usize>,
-        line: &mut K::Line,
-        row_scratch: &mut Vec<T>,
+        src: &[T],
+        place: &Place,
+        cursor: &mut Cursor,
+        chunk: usize,
+        count: usize,
+        out: K::Out,
+        scratch: &mut Scratch<T, K>,
     ) {
-        let lanes = block.lanes;
-        self.kernel.clear(line, 0, chunk.columns * lanes);
-        for row in rows {
-            let mut window = RowWindow::new(self.plan, block, row);
-            let out_at = block.out_at + window.out_at;
-            if window.is_empty() {
-                self.kernel.clear(line, 0, chunk.columns * lanes);
-            } else {
-                let mut onto = false;
-                while let Some((at, taps)) = window.next_rows() {
-                    self.fold(block, chunk, line, row_scratch, at, taps, onto);
-                    onto = true;
+        let plan = self.plan;
+        self.lay_out(chunk, place.lanes, scratch);
+        let chunk = &plan.chunks[chunk];
+        let Scratch { line, bands, stretches, .. } = scratch;
+        let slide = Slide {
+            axis: plan.columns.axis,
+            chunk,
+            stretches,
+            lanes: place.lanes,
+            stride: match plan.columns.axis.rule {
+                Rule::Sliding { stride, .. } => stride,
+                _ => 1,
+            },
+            out_stride: place.output[plan.rows.len()],
+            divisor: plan.divisor,
+            levels: plan.levels,
+            levels_at: plan.pitch * plan.band,
+            pitch: plan.pitch,
+            in_place: plan.in_place,
+            empty: plan.has_empty.then_some(plan.volume),
+        };
+        let pool = |band: &Band, scan: Option<ScanRows>, line: &mut K::Line| {
+            self.pool_band(src, place, &slide, band, scan, line, out);
+        };
+        let mut rest = count;
+        if let Some(period) = self.period(cursor, count) {
+            // Planes that follow one another have the same bands, listed once.
+            let free = plan.free.first().map_or([0, 0], |free| [free.input, free.output]);
+            bands.resize_with(period.bands, Band::default);
+            for (i, band) in bands.iter_mut().enumerate() {
+                let rows = period.rows * (i + 1) / period.bands - period.rows * i / period.bands;
+                self.list(place, cursor, chunk, rows, band);
+            }
+            let periods = count / period.rows;
+            let planes = (period.rows / plan.output_rows()) as isize;
+            for i in 0..periods as isize {
+                for band in bands.iter_mut() {
+                    band.src_base = i * planes * free[0];
+                    band.out_base = i * planes * free[1];
+                    pool(band, None, line);
                 }
             }
-            for run in &chunk.runs {
-                let divisor = match self.plan.divisor {
-                    Divisor::Fixed(divisor) => divisor,
-                    _ => run.count.saturating_mul(window.count),
-                };
-                let job = Line {
-                    axis: self.plan.columns.axis,
-                    lanes,
-                    first_column: chunk.first_column,
-                    padded: chunk.padded,
-                    outputs: run.outputs.clone(),
-                    divisor,
-                    index: window.index,
-                    out_at,
-                    out_stride: block.output[self.plan.rows.len()],
-                    empty: self.plan.has_empty.then_some(Empty {
-                        rows: window.is_empty(),
-                        first: window.first(),
-                        volume: self.plan.volume,
-                    }),
-                };
-                self.kernel.slide(line, &job, block.out);
-            }
+            rest -= periods * period.rows;
+            self.skip(cursor, (periods - 1) * planes.unsigned_abs());
+        }
+        bands.resize_with(1, Band::default);
+        let parts = rest.div_ceil(plan.band);
+        for i in 0..parts {
+            let rows = (i + 1) * rest / parts - i * rest / parts;
+            let scan = self.list(place, cursor, chunk, rows, &mut bands[0]);
+            pool(&bands[0], scan, line);
         }
     }
 
-    /// Folds some rows of a window, `at` elements from the block's start, into the line.
-    fn fold(
-        &self,
-        block: &Block<'_, T, K::Out>,
-        chunk: &Chunk,
-        line: &mut K::Line,
-        row_scratch: &mut Vec<T>,
-        at: isize,
-        taps: RowSteps,
-        onto: bool,
-    ) {
-        let (lanes, columns) = (block.lanes, chunk.inside.len());
-        let stride = block.input[self.plan.rows.len()];
-        let inside = chunk.inside.start as isize;
-        let at = block.at.wrapping_add_signed(at + inside * stride);
-        let to = (inside - chunk.first_column).unsigned_abs() * lanes;
-        if columns == 0 {
+    /// How many rows, in how many bands, repeat from the cursor on, if that is worth while.
+    fn period(&self, cursor: &Cursor, count: usize) -> Option<Period> {
+        let (plan, rows) = (self.plan, self.plan.output_rows());
+        let planes = (plan.band / rows).max(1);
+        let period = Period { rows: planes * rows, bands: (planes * rows).div_ceil(plan.band) };
+        let repeats = plan.runs_on()
+            && plan.free.len() == 1
+            && period.rows <= MOST_LISTED
+            && count >= 2 * period.rows
+            && cursor.row.iter().all(|&row| row == 0);
+        repeats.then_some(period)
+    }
+
+    /// Prepares the line and the stretches for a chunk, unless they are prepared.
+    fn lay_out(&self, chunk: usize, lanes: usize, scratch: &mut Scratch<T, K>) {
+        if scratch.laid_out == Some((chunk, lanes)) {
             return;
         }
-        if stride == lanes as isize && taps.step >= 0 {
-            let rows = taps.rows();
-            self.kernel.fold_rows(line, to, &block.src[at..], rows, columns * lanes, onto);
-        } else if lanes > 1 && taps.step >= 0 {
-            for column in 0..columns {
-                let src = &block.src[at.wrapping_add_signed(column as isize * stride)..];
-                self.kernel.fold_rows(line, to + column * lanes, src, taps.rows(), lanes, onto);
+        let plan = self.plan;
+        if scratch.laid_out.is_some() {
+            self.kernel.clear(&mut scratch.line);
+        }
+        let (axis, chunk_of) = (plan.columns.axis, &plan.chunks[chunk]);
+        stretches(axis, chunk_of, plan.divisor, &mut scratch.stretches);
+        scratch.laid_out = Some((chunk, lanes));
+    }
+
+    /// Lists the next `count` output rows and the rows to fold for them, and moves the cursor on.
+    fn list(
+        &self,
+        place: &Place,
+        cursor: &mut Cursor,
+        chunk: &Chunk,
+        count: usize,
+        band: &mut Band,
+    ) -> Option<ScanRows> {
+        let (plan, lanes) = (self.plan, place.lanes);
+        let stride = place.input[plan.rows.len()];
+        let columns = chunk.inside.len();
+        let [before, _] = chunk.padding();
+        let inside = chunk.inside.start as isize * stride;
+        band.clear();
+        let scan = self.scan_rows(place, cursor, chunk, count);
+        let parts = match plan.in_place || columns == 0 || scan.is_some() {
+            true => 0,
+            false if folds_whole_rows(stride, lanes, columns) => 1,
+            false => columns,
+        };
+        let mut axes = SmallVec::new();
+        for i in 0..count {
+            let to = i * plan.pitch;
+            let at = self.output_row(place, cursor, to, inside, band, &mut axes);
+            for column in 0..parts {
+                let at = at.wrapping_add_signed(column as isize * stride);
+                band.fold(to + (before + column) * lanes, at, &axes);
             }
-        } else {
-            row_scratch.resize(columns * lanes, T::default());
-            for (j, row) in taps.each().enumerate() {
-                let at = at.wrapping_add_signed(j as isize * taps.step);
-                lanes::gather(block.src, at, [stride, 1], [columns, lanes], row_scratch);
-                let onto = onto || j > 0;
-                self.kernel.fold_rows(line, to, row_scratch, row, columns * lanes, onto);
+            self.advance(cursor);
+        }
+        let contiguous_out = place.output[plan.rows.len()] == lanes as isize;
+        band.find_room(if contiguous_out { chunk.outputs.len() * lanes } else { 0 });
+        let scan = scan?;
+        Some(ScanRows { src: scan.src.wrapping_add_signed(inside), ..scan })
+    }
+
+    /// Folds the rows of a band into the line, and slides along them.
+    fn pool_band(
+        &self,
+        src: &[T],
+        place: &Place,
+        slide: &Slide<'_>,
+        band: &Band,
+        scan: Option<ScanRows>,
+        line: &mut K::Line,
+        out: K::Out,
+    ) {
+        if self.plan.pairs {
+            return self.kernel.pairs(src, band, slide, out);
+        }
+        if !self.plan.in_place {
+            self.fold(src, place, slide.chunk, band, scan, line);
+        }
+        let from = if self.plan.in_place { Rows::Input(src) } else { Rows::Line(line) };
+        self.kernel.slide(from, band, slide, out);
+    }
+
+    /// Folds the rows of a band into the line.
+    fn fold(
+        &self,
+        src: &[T],
+        place: &Place,
+        chunk: &Chunk,
+        band: &Band,
+        scan: Option<ScanRows>,
+        line: &mut K::Line,
+    ) {
+        let (lanes, columns) = (place.lanes, chunk.inside.len());
+        let stride = place.input[self.plan.rows.len()];
+        let after = chunk.padding()[1] * lanes;
+        let whole_rows = (stride == lanes as isize || columns == 1, scan);
+        match whole_rows {
+            (true, Some(scan)) => self.kernel.scan(line, src, &scan),
+            (true, None) => self.kernel.fold(line, src, band, columns * lanes, after),
+            (false, Some(scan)) if lanes > 1 => {
+                for column in 0..columns {
+                    let to = scan.line + column * lanes;
+                    let at = scan.src.wrapping_add_signed(column as isize * stride);
+                    let scan = ScanRows { src: at, line: to, len: lanes, ..scan };
+                    self.kernel.scan(line, src, &scan);
+                }
             }
+            (false, None) if lanes > 1 => self.kernel.fold(line, src, band, lanes, after),
+            (false, Some(scan)) => self.scan_staged(src, scan, stride, line),
+            (false, None) => self.fold_staged(src, band, [columns, after], stride, line),
         }
     }
-}
 
-/// [`RowTaps`] whose step may be negative.
-#[derive(Debug, Clone, Copy)]
-struct RowSteps {
-    step: isize,
-    count: usize,
-    distance: usize,
-    distance_step: usize,
-}
-
-impl RowSteps {
-    fn rows(self) -> RowTaps {
-        let Self { step, count, distance, distance_step } = self;
-        RowTaps { step: step.unsigned_abs(), count, distance, distance_step }
+    /// Adds the next output row to the band. Gives the position of its windows' first row, from
+    /// column `inside` on, and its rows along each row axis.
+    #[inline(always)]
+    fn output_row(
+        &self,
+        place: &Place,
+        cursor: &Cursor,
+        line: usize,
+        inside: isize,
+        band: &mut Band,
+        axes: &mut SmallVec<[AxisTaps; 2]>,
+    ) -> usize {
+        let mut at = cursor.at.wrapping_add_signed(inside);
+        let (mut out, mut index, mut count) = (cursor.out, 0, 1i64);
+        let (mut first, mut empty) = (0usize, false);
+        axes.clear();
+        for (i, (pooled, &o)) in self.plan.rows.iter().zip(&cursor.row).enumerate() {
+            let window = &pooled.rows[o];
+            let (taps, stride) = (&window.taps, place.input[i]);
+            at = at.wrapping_add_signed(taps.first as isize * stride);
+            out += o as isize * place.output[i];
+            index += window.index;
+            count = count.saturating_mul(window.count);
+            first = window.first.saturating_add(first);
+            empty |= taps.count == 0;
+            axes.push(AxisTaps {
+                count: taps.count,
+                // A single tap may name any step: none is taken.
+                step: (taps.step as isize).wrapping_mul(stride),
+                plane_step: taps.step.wrapping_mul(pooled.plane),
+                skipped: window.skipped,
+            });
+        }
+        let line = if self.plan.in_place { at } else { line };
+        band.rows.push(OutputRow { line, out, room: 0, index, count, first, empty });
+        at
     }
 
-    /// The rows one by one.
-    fn each(self) -> impl Iterator<Item = RowTaps> {
-        (0..self.count).map(move |j| {
-            let distance = self.distance + j * self.distance_step;
-            RowTaps { step: 0, count: 1, distance, distance_step: 0 }
+    /// The next `count` rows for a kernel that scans, if the windows are long.
+    fn scan_rows(
+        &self,
+        place: &Place,
+        cursor: &Cursor,
+        chunk: &Chunk,
+        count: usize,
+    ) -> Option<ScanRows> {
+        let (scan, row) = (self.plan.scan?, self.plan.rows.first()?);
+        let [before, after] = chunk.padding();
+        Some(ScanRows {
+            kernel: scan.kernel,
+            stride: scan.stride,
+            src: cursor.at,
+            step: place.input[0],
+            rows: row.axis.len(),
+            origin: row.axis.start(0),
+            first: cursor.row[0],
+            count,
+            line: before * place.lanes,
+            pitch: self.plan.pitch,
+            len: chunk.inside.len() * place.lanes,
+            after: after * place.lanes,
         })
     }
+
+    /// Folds rows whose columns lie apart, each copied into scratch first.
+    fn fold_staged(
+        &self,
+        src: &[T],
+        band: &Band,
+        [columns, after]: [usize; 2],
+        stride: isize,
+        line: &mut K::Line,
+    ) {
+        let mut staged = Vec::new();
+        let mut rows = Band::default();
+        for fold in &band.folds {
+            let taps = &band.taps[fold.first..fold.end];
+            staged.resize(taps.len() * columns, T::default());
+            rows.taps.clear();
+            for (j, tap) in taps.iter().enumerate() {
+                let at = fold.src.wrapping_add_signed(band.src_base + tap.offset);
+                let row = &mut staged[j * columns..(j + 1) * columns];
+                lanes::gather(src, at, [stride, 1], [columns, 1], row);
+                rows.taps.push(RowTap { offset: (j * columns) as isize, ..*tap });
+            }
+            let reach = rows.taps.last().map_or(0, |tap| tap.offset);
+            rows.folds.clear();
+            rows.folds.push(RowFold { src: 0, first: 0, end: taps.len(), reach, ..*fold });
+            self.kernel.fold(line, &staged, &rows, columns, after);
+        }
+    }
+
+    /// Scans rows whose columns lie apart, all of them copied into scratch first.
+    fn scan_staged(&self, src: &[T], scan: ScanRows, stride: isize, line: &mut K::Line) {
+        let start = scan.origin + (scan.first * scan.stride) as isize;
+        let end = start + ((scan.count - 1) * scan.stride + scan.kernel) as isize;
+        let clip = |row: isize| row.clamp(0, scan.rows as isize);
+        let mut staged = vec![T::default(); scan.len * (clip(end) - clip(start)).unsigned_abs()];
+        for (row, staged) in (clip(start)..).zip(staged.chunks_exact_mut(scan.len.max(1))) {
+            let at = scan.src.wrapping_add_signed(row * scan.step);
+            lanes::gather(src, at, [stride, 1], [scan.len, 1], staged);
+        }
+        let first = clip(start) * scan.len as isize;
+        let src = 0usize.wrapping_add_signed(-first);
+        let scan = ScanRows { src, step: scan.len as isize, ..scan };
+        self.kernel.scan(line, &staged, &scan);
+    }
 }
 
-/// The rows that one output row reads, and where its outputs go.
-struct RowWindow<'a, 'g> {
-    /// Per row axis, outermost first: its taps and its stride.
-    axes: SmallVec<[(&'a OutputRows, &'a Pooled<'g>, isize); 2]>,
-    /// Visits to the outer row axes' taps, as one counter.
-    visited: usize,
-    /// Rows of the innermost row axis that this visit has passed.
-    passed: usize,
-    out_at: isize,
-    index: i64,
-    count: i64,
-}
-
-impl<'a, 'g> RowWindow<'a, 'g> {
-    fn new<T, O>(plan: &'a Plan<'g>, block: &Block<'_, T, O>, row: usize) -> Self {
-        let mut window =
-            Self { axes: SmallVec::new(), visited: 0, passed: 0, out_at: 0, index: 0, count: 1 };
-        let mut rest = row;
-        for (i, pooled) in plan.rows.iter().enumerate() {
-            let inner: usize = plan.rows[i + 1..].iter().map(|inner| inner.rows.len()).product();
-            let o = if inner == 1 { rest } else { rest / inner };
-            rest -= o * inner;
-            let rows = &pooled.rows[o];
-            window.out_at += o as isize * block.output[i];
-            window.index += rows.index;
-            window.count = window.count.saturating_mul(rows.count);
-            window.axes.push((rows, pooled, block.input[i]));
-        }
-        window
-    }
-
-    fn is_empty(&self) -> bool {
-        self.axes.iter().any(|(rows, ..)| rows.taps.count == 0)
-    }
-
-    /// Position in the plane of the first rows after the padding.
-    fn first(&self) -> usize {
-        self.axes.iter().fold(0, |first, (rows, ..)| first.saturating_add(rows.first))
-    }
-
-    /// The next rows to fold: their offset, and how they follow one another.
-    fn next_rows(&mut self) -> Option<(isize, RowSteps)> {
-        let Some(((inner, pooled, stride), outer)) = self.axes.split_last() else {
-            let single = RowSteps { step: 0, count: 1, distance: 0, distance_step: 0 };
-            self.visited += 1;
-            return (self.visited == 1).then_some((0, single));
-        };
-        let taps = inner.taps;
-        let mut at = (taps.first + self.passed * taps.step) as isize * stride;
-        let mut distance = inner.skipped + self.passed * taps.step * pooled.plane;
-        let mut rest = self.visited;
-        for (rows, pooled, stride) in outer.iter().rev() {
-            let (tap, step) = (rest % rows.taps.count, rows.taps.step);
-            rest /= rows.taps.count;
-            at += (rows.taps.first + tap * step) as isize * stride;
-            distance += rows.skipped + tap * step * pooled.plane;
-        }
-        if rest > 0 {
-            return None;
-        }
-        let count = (taps.count - self.passed).min(ROWS_AT_ONCE);
-        self.passed += count;
-        if self.passed == taps.count {
-            self.passed = 0;
-            self.visited += 1;
-        }
-        // A single tap may name any step: none is taken.
-        let step = (taps.step as isize).wrapping_mul(*stride);
-        let distance_step = taps.step.saturating_mul(pooled.plane);
-        Some((at, RowSteps { step, count, distance, distance_step }))
-    }
+/// Whether a row's columns are neighbours in memory, lanes and all; single lanes that are not are
+/// copied next to one another first.
+fn folds_whole_rows(stride: isize, lanes: usize, columns: usize) -> bool {
+    stride == lanes as isize || columns == 1 || lanes == 1
 }
 
 /// The innermost axes of `(len, stride)` that step like one.

@@ -6,40 +6,72 @@
 
 /// Runs `$body` for tiles that cover `0..$n`, each with a constant width `$L` and its position `$at`.
 ///
-/// Widths fit lanes of `$bytes` bytes: four 64-byte vectors, one, a quarter, one lane. With
-/// `$overlap` the last tile of a width may repeat results of the one before, which saves a tail
-/// of single lanes; only for results that do not depend on what is there already.
+/// Widths are whole 64-byte vectors of lanes of `$bytes` bytes: `two` and then one, or the one that
+/// is named. The last tile may reach past `$n`, up to `$room`, which saves a tail of single lanes:
+/// short rows are mostly tail. Where there is no such room, it may with `$overlap` repeat results of
+/// the one before, for results that do not depend on what is there already; otherwise single lanes
+/// follow.
 macro_rules! in_tiles {
-    ($bytes:expr, $n:expr, $overlap:expr, |$at:ident, $L:ident| $body:expr) => {{
-        let (n, mut $at): (usize, usize) = ($n, 0);
-        // The last tile has no successor that reads the position.
-        #[allow(unused_assignments)]
+    ($widths:ident, $bytes:expr, $n:expr, $room:expr, $overlap:expr,
+     |$at:ident, $L:ident| $body:expr) => {{
+        let (n, room): (usize, usize) = ($n, $room);
         match const { $bytes } {
-            1 => in_tiles!(@widths n, $overlap, |$at, $L| $body, 256, 64, 16),
-            2 => in_tiles!(@widths n, $overlap, |$at, $L| $body, 128, 32, 8),
-            4 => in_tiles!(@widths n, $overlap, |$at, $L| $body, 64, 16, 4),
-            _ => in_tiles!(@widths n, $overlap, |$at, $L| $body, 32, 8, 2),
+            1 => in_tiles!(@$widths n, room, $overlap, |$at, $L| $body, 128, 64),
+            2 => in_tiles!(@$widths n, room, $overlap, |$at, $L| $body, 64, 32),
+            4 => in_tiles!(@$widths n, room, $overlap, |$at, $L| $body, 32, 16),
+            _ => in_tiles!(@$widths n, room, $overlap, |$at, $L| $body, 16, 8),
         }
     }};
-    (@widths $n:ident, $overlap:expr, |$at:ident, $L:ident| $body:expr,
-     $four:expr, $one:expr, $quarter:expr) => {{
-        in_tiles!(@tile $n, false, |$at, $L| $body, $four);
-        in_tiles!(@tile $n, $overlap, |$at, $L| $body, $one);
-        in_tiles!(@tile $n, $overlap, |$at, $L| $body, $quarter);
-        in_tiles!(@tile $n, false, |$at, $L| $body, 1);
-    }};
-    (@tile $n:ident, $overlap:expr, |$at:ident, $L:ident| $body:expr, $width:expr) => {{
-        const $L: usize = $width;
-        while $at + $L <= $n {
-            $body;
-            $at += $L;
+    (@two $n:ident, $room:ident, $overlap:expr, |$at:ident, $L:ident| $body:expr,
+     $two:expr, $one:expr) => {{
+        let mut at = 0;
+        {
+            const $L: usize = $two;
+            while at + $L <= $n && at + $L <= $room {
+                let $at = at;
+                $body;
+                at += $L;
+            }
         }
-        if $overlap && $at < $n && $n >= $L {
-            $at = $n - $L;
+        in_tiles!(@rest $n, $room, $overlap, at, |$at, $L| $body, $one)
+    }};
+    (@pairs $n:ident, $room:ident, $overlap:expr, |$at:ident, $L:ident| $body:expr,
+     $two:expr, $one:expr) => {{
+        let mut at = 0;
+        in_tiles!(@rest $n, $room, $overlap, at, |$at, $L| $body, $two)
+    }};
+    (@one $n:ident, $room:ident, $overlap:expr, |$at:ident, $L:ident| $body:expr,
+     $two:expr, $one:expr) => {{
+        let mut at = 0;
+        in_tiles!(@rest $n, $room, $overlap, at, |$at, $L| $body, $one)
+    }};
+    (@rest $n:ident, $room:ident, $overlap:expr, $position:ident,
+     |$at:ident, $L:ident| $body:expr, $width:expr) => {{
+        {
+            const $L: usize = $width;
+            while $position < $n {
+                if $position + $L > $room || $position + $L > $n && $n.next_multiple_of($L) > $room
+                {
+                    if !$overlap || $n < $L || $n > $room {
+                        break;
+                    }
+                    $position = $n - $L;
+                }
+                let $at = $position;
+                $body;
+                $position += $L;
+            }
+        }
+        const $L: usize = 1;
+        while $position < $n {
+            let $at = $position;
             $body;
-            $at = $n;
+            $position += 1;
         }
     }};
 }
+
+/// Bytes of one vector in [`in_tiles`].
+pub(crate) const VECTOR_BYTES: usize = 64;
 
 pub(crate) use in_tiles;

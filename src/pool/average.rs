@@ -1,10 +1,10 @@
 //! Average pooling.
 
-use super::{Tensor, check_shapes};
+use super::{Tensor, check_shape, check_shapes};
 use crate::element::{Accumulator, Mean};
 use crate::kernel::fold::Fold;
-use crate::kernel::planes::{Planes, each_plane};
 use crate::kernel::pool;
+use crate::kernel::spread::{self, Scales};
 use crate::reduce::Average;
 pub use crate::reduce::Divisor;
 use crate::{Axis, Execution, Geometry, PoolError, View, ViewMut};
@@ -83,19 +83,21 @@ pub fn average_backward_into<T: Mean>(
 where
     f64: Accumulator<T>,
 {
-    let transposed = geometry.transposed();
-    check_shapes(&transposed, grad_output, &grad_input)?;
+    check_shape("input", grad_output.shape(), geometry.output_shape())?;
+    check_shape("output", grad_input.shape(), geometry.input_shape())?;
     if divisor == Divisor::Fixed(0) {
         return Err(PoolError::ZeroDivisor);
     }
-    match common_divisor(geometry, divisor) {
-        Some(common) => {
-            let divisor = Divisor::Fixed(common);
+    let scales = match common_divisor(geometry, divisor) {
+        Some(divisor) if !spread::suits(geometry, grad_output, &grad_input) => {
+            let (transposed, divisor) = (geometry.transposed(), Divisor::Fixed(divisor));
             summed_in::<T, f64>(execution, &transposed, divisor, grad_output, grad_input);
-            Ok(())
+            return Ok(());
         }
-        None => scaled_backward(execution, geometry, &transposed, divisor, grad_output, grad_input),
-    }
+        Some(divisor) => Scales { factors: Vec::new(), divisor },
+        None => Scales { factors: reciprocals(geometry, divisor), divisor: 1 },
+    };
+    spread::spread(execution, geometry, scales, grad_output, grad_input)
 }
 
 /// The divisor of all outputs, if they have the same one.
@@ -116,57 +118,6 @@ fn axis_counts(axis: &Axis, divisor: Divisor) -> Vec<i64> {
         _ => axis.taps(o).count,
     };
     (0..axis.outputs()).map(|o| count(o) as i64).collect()
-}
-
-/// Elements of scaled gradients that are summed at a time, if a plane has no more.
-const SCALED_ELEMENTS: usize = 16 << 10;
-
-/// Divides gradients first, where outputs have divisors of their own, some planes at a time.
-fn scaled_backward<T: Mean>(
-    execution: &Execution<'_>,
-    geometry: &Geometry,
-    transposed: &Geometry,
-    divisor: Divisor,
-    grad_output: &View<'_, T>,
-    mut grad_input: ViewMut<'_, T>,
-) -> Result<(), PoolError>
-where
-    f64: Accumulator<T>,
-{
-    let axes: Vec<usize> = geometry.pooled().iter().map(|(axis, _)| *axis).collect();
-    let from = Planes::new(&axes, grad_output.shape(), grad_output.strides());
-    let to = Planes::new(&axes, grad_input.shape(), grad_input.strides());
-    let reciprocals = reciprocals(geometry, divisor);
-    let batch = (SCALED_ELEMENTS / from.volume().max(to.volume()).max(1)).max(1);
-    let (out, bytes) = (grad_input.shared(), from.len() * from.volume() * size_of::<T>());
-    each_plane(execution, &to, bytes, |planes| {
-        let (mut plane, mut scaled) = (Vec::new(), Vec::new());
-        let mut first = planes.start;
-        while first < planes.end {
-            let last = (first + batch).min(planes.end);
-            scaled.clear();
-            for i in first..last {
-                from.read(i, grad_output, &mut plane);
-                let loaded = plane.iter().map(|&grad| <f64 as Accumulator<T>>::load(grad));
-                scaled.extend(loaded.zip(&reciprocals).map(|(grad, scale)| grad * scale));
-            }
-            let batch = transposed.planes(last - first);
-            let view = View::new(&scaled, batch.input_shape())?;
-            let fill = |sums: ViewMut<'_, f64>| {
-                average_into(&execution.one_thread(), &batch, Divisor::Fixed(1), &view, sums)
-            };
-            // SAFETY: average_into writes every element.
-            let sums = unsafe { Tensor::written(batch.output_shape(), fill) }?;
-            let one = <f64 as Accumulator<T>>::scale(1);
-            for (i, sums) in (first..last).zip(sums.data().chunks_exact(to.volume())) {
-                let grads = sums.iter().map(|sum| <f64 as Accumulator<T>>::finish(*sum, one));
-                // SAFETY: every plane is visited once.
-                unsafe { to.write(i, out, grads) };
-            }
-            first = last;
-        }
-        Ok(())
-    })
 }
 
 /// One over the divisor of every output of a plane, in C order.

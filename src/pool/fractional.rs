@@ -2,76 +2,256 @@
 
 use super::{check_planes, check_shape};
 use crate::element::Element;
-use crate::kernel::planes::{Planes, each_plane};
+use crate::geometry::{Dims, count};
+use crate::kernel::planes::{Axes, Block, Planes, offsets, volume};
 use crate::pool::max::{max_into, max_with_indices_into};
-use crate::view::Shared;
-use crate::{Execution, Geometry, PoolError, View, ViewMut, Window};
+use crate::view::{Shared, contiguous_strides};
+use crate::{Execution, Geometry, PoolError, Taps, View, ViewMut, Window};
 
-/// The windows of one plane: `windows(plane, i)` are those of the `i`-th pooled axis.
+/// Where the random windows of fractional max pooling start on an axis of `len` elements:
+/// `output_size` windows of `kernel_size` neighbours, the last one at the end.
 ///
-/// Planes are counted in C order of the free axes.
+/// Window `i` starts at `int((i + sample) * alpha) - int(sample * alpha)` with
+/// `alpha = (len - kernel_size) / (output_size - 1)` (Graham, Fractional Max-Pooling, 2014),
+/// every step rounded by `round` as arithmetic in the input's dtype would be. Samples outside
+/// `[0, 1)` are used as they are, but windows are kept inside the axis.
+#[must_use]
+pub fn fractional_starts(
+    len: usize,
+    kernel_size: usize,
+    output_size: usize,
+    sample: f64,
+    round: impl Fn(f64) -> f64,
+) -> Vec<usize> {
+    let last = len.saturating_sub(kernel_size);
+    let alpha = round(round(last as f64) / round(output_size.saturating_sub(1) as f64));
+    let scaled = |i: usize| round(round(round(i as f64) + sample) * alpha).trunc();
+    let origin = round(sample * alpha).trunc();
+    let start = |i: usize| match i + 1 == output_size {
+        true => last,
+        false => ((scaled(i) - origin) as usize).min(last),
+    };
+    (0..output_size).map(start).collect()
+}
+
+/// The maxima of windows that start at places of their own in every plane, with their positions
+/// where `indices` are given: `starts(plane, i)` are those along the `i`-th pooled axis, where
+/// windows have `kernel_size[i]` elements, or all if there are fewer.
+///
+/// Planes are counted in C order of the free axes. Ties and NaN are as in
+/// [`max_with_indices_into`].
 ///
 /// # Errors
 /// Shapes that do not match, or windows that reach outside their axis.
 pub fn fractional_max_into<T: Element>(
     execution: &Execution<'_>,
     axes: &[usize],
-    windows: impl Fn(usize, usize) -> Window + Sync,
+    kernel_size: &[usize],
+    starts: impl Fn(usize, usize) -> Vec<usize> + Sync,
     input: &View<'_, T>,
     mut values: ViewMut<'_, T>,
     mut indices: Option<ViewMut<'_, i64>>,
 ) -> Result<(), PoolError> {
     check_planes(axes, input.shape(), values.shape())?;
+    check_shape("kernel_size", &[kernel_size.len()], &[axes.len()])?;
     if let Some(indices) = &indices {
         check_shape("indices", indices.shape(), values.shape())?;
     }
-    let from = Planes::new(axes, input.shape(), input.strides());
-    let to = Planes::new(axes, values.shape(), values.strides());
-    let at = indices.as_ref().map(|view| Planes::new(axes, view.shape(), view.strides()));
     let (out, positions) = (values.shared(), indices.as_mut().map(ViewMut::shared));
-    let (input_plane, output_plane) = (pick(axes, input.shape()), pick(axes, values.shape()));
-    let bytes = from.len() * from.volume() * size_of::<T>();
-    each_plane(execution, &to, bytes, |planes| {
-        let mut source = Vec::new();
-        let mut best = vec![T::default(); to.volume()];
-        let mut found = vec![0i64; to.volume()];
-        for plane in planes {
-            let rules: Vec<_> = (0..axes.len()).map(|i| (i, windows(plane, i))).collect();
-            let geometry = Geometry::new(&input_plane, &rules)?;
-            check_shape("output", &output_plane, geometry.output_shape())?;
-            from.read(plane, input, &mut source);
-            let view = View::new(&source, &input_plane)?;
-            let single = execution.one_thread();
-            let values = view_of(&mut best, &output_plane)?;
-            match (&at, positions) {
-                (Some(at), Some(positions)) => {
-                    let indices = view_of(&mut found, &output_plane)?;
-                    max_with_indices_into(&single, &geometry, &view, values, indices)?;
-                    write(at, plane, positions, &found);
-                }
-                _ => max_into(&single, &geometry, &view, values)?,
+    let index_strides = indices.as_ref().map_or(values.strides(), ViewMut::strides);
+    let numbers = plane_numbers(axes, input.shape());
+    let arrays = [input.strides(), values.strides(), index_strides, &numbers];
+    let lengths = pick(axes, input.shape());
+    let kernel = kernel_size.iter().zip(&lengths).map(|(kernel, len)| *kernel.min(len)).collect();
+    let fractional = Fractional {
+        input,
+        strides: pick(axes, input.strides()),
+        outputs: pick(axes, values.shape()),
+        placed: pick(axes, values.strides()),
+        indices_placed: pick(axes, index_strides),
+        kernel,
+        lengths,
+    };
+    let plane = fractional.lengths.iter().product::<usize>();
+    let element = size_of::<T>() + positions.map_or(0, |_| size_of::<i64>());
+    let planes = Planes::new(axes, input.shape(), arrays, plane.saturating_mul(element));
+    let bytes = (count(input.shape())? + count(values.shape())?) * element;
+    let single = execution.one_thread();
+    planes.each(execution, bytes, Scratch::default, |scratch, block| {
+        let number = |lane: usize| (block.at[3] + lane as isize) as usize;
+        let chosen = |lane: usize| fractional.choose(|i| starts(number(lane), i));
+        // A plane of its own has windows of its own; those of several differ in the copy alone.
+        let own = if block.lanes == 1 { Some(chosen(0)?) } else { None };
+        fractional.slide(&single, block, own.as_ref(), scratch, positions.is_some())?;
+        let mut own = own.map(|own| fractional.taken(own));
+        for lane in 0..block.lanes {
+            let [_, to, index_to, _] = block.at.map(|at| at + lane as isize);
+            let chosen = own.take().map_or_else(|| chosen(lane), Ok)?;
+            let lanes = (block.lanes, lane);
+            fractional.copy(&chosen, lanes, &scratch.values, out, to, &fractional.placed);
+            if let Some(out) = positions {
+                let placed = &fractional.indices_placed;
+                fractional.copy(&chosen, lanes, &scratch.indices, out, index_to, placed);
             }
-            write(&to, plane, out, &best);
         }
         Ok(())
     })
 }
 
-fn write<T: Copy>(planes: &Planes, plane: usize, out: Shared<T>, elements: &[T]) {
-    // SAFETY: every plane is visited once.
-    unsafe { planes.write(plane, out, elements.iter().copied()) };
+/// Strides that count planes in C order of the free axes.
+fn plane_numbers(axes: &[usize], shape: &[usize]) -> Dims<isize> {
+    let mut free = Dims::from_slice(shape);
+    axes.iter().for_each(|&axis| free[axis] = 1);
+    contiguous_strides(&free)
 }
 
-fn pick(axes: &[usize], shape: &[usize]) -> Vec<usize> {
-    axes.iter().map(|&axis| shape[axis]).collect()
+fn pick<T: Copy>(axes: &[usize], of: &[T]) -> Dims<T> {
+    axes.iter().map(|&axis| of[axis]).collect()
 }
 
-/// Initialised scratch as an output.
-fn view_of<'a, T: Copy>(
-    scratch: &'a mut [T],
+/// What all planes share; one entry per pooled axis.
+struct Fractional<'a, T> {
+    input: &'a View<'a, T>,
+    lengths: Dims<usize>,
+    strides: Dims<isize>,
+    kernel: Dims<usize>,
+    outputs: Dims<usize>,
+    placed: Dims<isize>,
+    indices_placed: Dims<isize>,
+}
+
+/// Which of the maxima in scratch are results.
+struct Chosen {
+    /// Along every axis.
+    starts: Dims<Vec<usize>>,
+    /// Maxima there are along every axis.
+    places: Dims<usize>,
+}
+
+/// Maxima of a block of planes: of the windows at every place of the columns, and of the rows that
+/// are needed or all.
+#[derive(Default)]
+struct Scratch<T> {
+    values: Vec<T>,
+    indices: Vec<i64>,
+}
+
+impl<T: Element> Fractional<'_, T> {
+    /// Places of a window along an axis.
+    fn places(&self, axis: usize) -> usize {
+        self.lengths[axis] + 1 - self.kernel[axis]
+    }
+
+    /// Takes the maxima at every place of the columns: few are not needed, as random windows are one
+    /// or two elements apart mostly. Rows are those of the `own` windows of a single plane.
+    fn slide(
+        &self,
+        execution: &Execution<'_>,
+        block: Block<4>,
+        own: Option<&Chosen>,
+        scratch: &mut Scratch<T>,
+        positions: bool,
+    ) -> Result<(), PoolError> {
+        let lanes = [block.lanes];
+        let shape: Dims<usize> = self.lengths.iter().chain(&lanes).copied().collect();
+        let strides: Dims<isize> = self.strides.iter().chain(&[1]).copied().collect();
+        let window = |(i, &count): (usize, &usize)| match own {
+            Some(own) if i + 1 < self.kernel.len() => {
+                let taps = own.starts[i].iter().map(|&first| Taps { first, count, step: 1 });
+                (i, Window::Listed(taps.collect()))
+            }
+            _ => (i, Window::sliding(count as i64).stride(1).into()),
+        };
+        let windows: Vec<_> = self.kernel.iter().enumerate().map(window).collect();
+        let geometry = Geometry::new(&shape, &windows)?;
+        let origin = self.input.origin().wrapping_add_signed(block.at[0]);
+        let view = View::with_strides(self.input.data(), origin, &shape, &strides)?;
+        let values = view_of(&mut scratch.values, geometry.output_shape())?;
+        if !positions {
+            return max_into(execution, &geometry, &view, values);
+        }
+        let indices = view_of(&mut scratch.indices, geometry.output_shape())?;
+        max_with_indices_into(execution, &geometry, &view, values, indices)
+    }
+
+    /// Checks the starts along every axis.
+    fn choose(&self, starts: impl Fn(usize) -> Vec<usize>) -> Result<Chosen, PoolError> {
+        let axis = |i: usize| {
+            let (starts, places) = (starts(i), self.places(i));
+            check_shape("starts", &[starts.len()], &[self.outputs[i]])?;
+            match starts.iter().find(|&&start| start >= places) {
+                Some(&first) => {
+                    let taps = Taps { first, count: self.kernel[i], step: 1 };
+                    Err(PoolError::TapsOutside { len: self.lengths[i], taps })
+                }
+                None => Ok(starts),
+            }
+        };
+        let axes = 0..self.kernel.len();
+        let starts = axes.clone().map(axis).collect::<Result<_, _>>()?;
+        Ok(Chosen { starts, places: axes.map(|i| self.places(i)).collect() })
+    }
+
+    /// What is chosen where the rows are chosen already.
+    fn taken(&self, own: Chosen) -> Chosen {
+        let Chosen { mut starts, mut places } = own;
+        for axis in 0..self.kernel.len().saturating_sub(1) {
+            starts[axis] = (0..self.outputs[axis]).collect();
+            places[axis] = self.outputs[axis];
+        }
+        Chosen { starts, places }
+    }
+
+    /// Copies what the windows that start at `chosen` gave in one lane.
+    fn copy<U: Copy>(
+        &self,
+        chosen: &Chosen,
+        (lanes, lane): (usize, usize),
+        results: &[U],
+        out: Shared<U>,
+        to: isize,
+        strides: &[isize],
+    ) {
+        let Some((columns, outer)) = chosen.starts.split_last() else {
+            // SAFETY: the block's element, which belongs to this task.
+            unsafe { out.run(to, 1)[0].write(results[lane]) };
+            return;
+        };
+        let step = strides[outer.len()];
+        let placed = self.outputs.iter().zip(strides).map(|(&len, &stride)| (len, [stride]));
+        let placed: Axes<1> = placed.take(outer.len()).collect();
+        for row in 0..volume(&placed) {
+            let mut rest = row;
+            let (mut first, mut distance) = (0, chosen.places[outer.len()]);
+            for (axis, starts) in outer.iter().enumerate().rev() {
+                first += starts[rest % starts.len()] * distance;
+                rest /= starts.len();
+                distance *= chosen.places[axis];
+            }
+            let at = to + offsets(&placed, row)[0];
+            let results = &results[first * lanes + lane..];
+            if step == 1 && lanes == 1 {
+                // SAFETY: as above.
+                let row = unsafe { out.run(at, columns.len()) };
+                row.iter_mut().zip(columns).for_each(|(to, &start)| {
+                    to.write(results[start]);
+                });
+                continue;
+            }
+            for (o, &start) in columns.iter().enumerate() {
+                // SAFETY: as above.
+                unsafe { out.run(at + o as isize * step, 1)[0].write(results[start * lanes]) };
+            }
+        }
+    }
+}
+
+/// Scratch of a shape, grown to it, as an output.
+fn view_of<'a, T: Copy + Default>(
+    scratch: &'a mut Vec<T>,
     shape: &[usize],
 ) -> Result<ViewMut<'a, T>, PoolError> {
-    let strides = crate::contiguous_strides(shape);
+    scratch.resize(count(shape)?, T::default());
     // SAFETY: the scratch is borrowed for as long as the view, and has the shape's elements.
-    unsafe { ViewMut::from_raw_parts(scratch.as_mut_ptr(), shape, &strides) }
+    unsafe { ViewMut::from_raw_parts(scratch.as_mut_ptr(), shape, &contiguous_strides(shape)) }
 }

@@ -6,8 +6,8 @@ use super::{Tensor, check_planes, check_shape, check_shapes};
 use crate::element::{Accumulator, Element, Mean, Position};
 use crate::kernel::argmax::ArgMax;
 use crate::kernel::fold::Fold;
-use crate::kernel::planes::scatter;
 use crate::kernel::pool;
+use crate::kernel::scatter::{Meet, scatter};
 use crate::reduce::{Divisor, Maximum};
 use crate::view::Shared;
 use crate::{Execution, Geometry, PoolError, View, ViewMut};
@@ -121,11 +121,37 @@ pub fn max_backward_into<T: Mean>(
 ) -> Result<(), PoolError> {
     check_shape("indices", indices.shape(), grad_output.shape())?;
     check_planes(axes, grad_output.shape(), grad_input.shape())?;
-    let zero = <T::Narrow as Accumulator<T>>::ZERO;
-    let one = <T::Narrow as Accumulator<T>>::scale(1);
-    let add = |sum: T::Narrow, grad| sum.plus(T::Narrow::load(grad));
-    let finish = |sum: T::Narrow| sum.finish(one);
-    scatter(execution, axes, grad_output, indices, grad_input, true, zero, add, finish)
+    let sum =
+        Added { one: <T::Narrow as Accumulator<T>>::scale(1), sums: PhantomData::<T::Narrow> };
+    scatter(execution, axes, grad_output, indices, grad_input, true, sum)
+}
+
+/// Gradients that meet are summed in `A`.
+#[derive(Debug, Clone, Copy)]
+struct Added<A, S> {
+    one: S,
+    sums: PhantomData<A>,
+}
+
+impl<T: Element, A: Accumulator<T>> Meet<T> for Added<A, A::Scale> {
+    type Sum = A;
+    const NONE: A = A::ZERO;
+
+    #[inline(always)]
+    fn join(self, sum: A, element: T) -> A {
+        sum.plus(A::load(element))
+    }
+
+    #[inline(always)]
+    fn finish(self, sum: A) -> T {
+        sum.finish(self.one)
+    }
+
+    /// A zero there adds nothing.
+    #[inline(always)]
+    fn replaces(self, there: T) -> bool {
+        there == T::default()
+    }
 }
 
 fn with_positions<T: Element, P: Position>(

@@ -2,7 +2,7 @@
 
 use super::{check_planes, check_shape};
 use crate::element::Element;
-use crate::kernel::planes::{gather, scatter};
+use crate::kernel::scatter::{Meet, gather, scatter};
 use crate::{Execution, PoolError, View, ViewMut};
 
 /// Writes every element at its position (flat among `axes`) of the output, zero elsewhere. Where
@@ -19,8 +19,31 @@ pub fn unpool_into<T: Element>(
 ) -> Result<(), PoolError> {
     check_shape("indices", indices.shape(), input.shape())?;
     check_planes(axes, input.shape(), output.shape())?;
-    let put = |_, element| element;
-    scatter(execution, axes, input, indices, output, false, T::default(), put, |x| x)
+    scatter(execution, axes, input, indices, output, false, Last)
+}
+
+/// Of elements that meet, the last one stays.
+#[derive(Debug, Clone, Copy)]
+struct Last;
+
+impl<T: Element> Meet<T> for Last {
+    type Sum = Option<T>;
+    const NONE: Option<T> = None;
+
+    #[inline(always)]
+    fn join(self, _earlier: Option<T>, element: T) -> Option<T> {
+        Some(element)
+    }
+
+    #[inline(always)]
+    fn finish(self, last: Option<T>) -> T {
+        last.unwrap_or_default()
+    }
+
+    #[inline(always)]
+    fn replaces(self, _there: T) -> bool {
+        true
+    }
 }
 
 /// The gradient of [`unpool_into`] as PyTorch defines it: every element takes the gradient at its

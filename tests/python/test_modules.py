@@ -283,3 +283,20 @@ def test_a_layer_of_ones_own() -> None:
 def test_a_layer_without_forward() -> None:
     with pytest.raises(NotImplementedError):
         nn.Module()(1)
+
+
+def test_a_call_passes_all_its_arguments() -> None:
+    class Echo(nn.Module):
+        def forward(self, *args: Any, **kwargs: Any) -> Any:
+            return args, kwargs
+
+    echo = Echo()
+    assert echo() == ((), {})
+    assert echo(None) == ((None,), {})
+    assert echo(1, 2) == ((1, 2), {})
+    assert echo(1, input=2) == ((1,), {"input": 2})
+    assert echo(input=1) == ((), {"input": 1})
+    x = np.arange(8.0).reshape(1, 1, 8)
+    assert_equal(nn.MaxPool1d(2)(input=x), nn.MaxPool1d(2)(x))
+    echo.forward = lambda x: x  # type: ignore[method-assign]
+    assert echo(3) == 3

@@ -128,7 +128,9 @@ fn axes_that_are_not_there_or_named_twice() {
     assert_refused(Geometry::new(&[3, 3], &[(2, window())]), expected, &words);
     let twice = Geometry::new(&[3, 3], &[(1, window()), (1, window())]);
     let expected = PoolError::BadAxis { axis: 1, ndim: 2 };
-    assert_refused(twice, expected, &["axis 1", "repeated"]);
+    assert_refused(twice, expected.clone(), &["axis 1", "repeated"]);
+    let around = Geometry::new(&[3, 3], &[(1, window()), (0, window()), (1, window())]);
+    assert_refused(around, expected, &["axis 1", "repeated"]);
 }
 
 #[test]

@@ -16,6 +16,8 @@ from numpy.typing import ArrayLike
 from poolnd._core import PoolError
 from poolnd._typing import Array, Pullback
 
+_NOT_GIVEN: Any = object()
+
 
 class IncompatibleKeys(NamedTuple):
     """What `Module.load_state_dict` could not match."""
@@ -49,9 +51,14 @@ class Module:
             f'Module [{type(self).__name__}] is missing the required "forward" function'
         )
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, input: Any = _NOT_GIVEN, /, *args: Any, **kwargs: Any) -> Any:
         """Return what `forward` returns."""
-        return self.forward(*args, **kwargs)
+        # Unpacking arguments takes as long as pooling a small array, so a lone one is passed on.
+        if input is _NOT_GIVEN:
+            return self.forward(*args, **kwargs)
+        if args or kwargs:
+            return self.forward(input, *args, **kwargs)
+        return self.forward(input)
 
     def vjp(self, *_args: Any, **_kwargs: Any) -> tuple[Any, Pullback]:
         """Return the result of a call and its pullback, as `poolnd.vjp` does for a function."""

@@ -17,7 +17,11 @@ from poolnd.nn.modules import Module
 
 
 class Pool(Module):
-    """A layer that is one function of its input, with the layer's options."""
+    """A layer that is one function of its input, with the layer's options.
+
+    Families that are called often name their options once more in `forward`: for a small array,
+    putting them into a tuple and taking them out again is a good part of a call.
+    """
 
     _function: ClassVar[Callable[..., Any]]
 
@@ -50,6 +54,17 @@ class _MaxPool(Pool):
         self.dilation = dilation
         self.return_indices = return_indices
         self.ceil_mode = ceil_mode
+
+    def forward(self, input: ArrayLike) -> Any:
+        return self._function(
+            input,
+            self.kernel_size,
+            self.stride,
+            self.padding,
+            self.dilation,
+            self.ceil_mode,
+            self.return_indices,
+        )
 
     def _options(self) -> tuple[Any, ...]:
         return (
@@ -104,6 +119,16 @@ class _AvgPool(Pool):
     ceil_mode: bool
     count_include_pad: bool
 
+    def forward(self, input: ArrayLike) -> Any:
+        return self._function(
+            input,
+            self.kernel_size,
+            self.stride,
+            self.padding,
+            self.ceil_mode,
+            self.count_include_pad,
+        )
+
     def _options(self) -> tuple[Any, ...]:
         return (
             self.kernel_size,
@@ -157,6 +182,17 @@ class _AvgPoolWithDivisor(_AvgPool):
         self.count_include_pad = count_include_pad
         self.divisor_override = divisor_override
 
+    def forward(self, input: ArrayLike) -> Any:
+        return self._function(
+            input,
+            self.kernel_size,
+            self.stride,
+            self.padding,
+            self.ceil_mode,
+            self.count_include_pad,
+            self.divisor_override,
+        )
+
     def _options(self) -> tuple[Any, ...]:
         return (*super()._options(), self.divisor_override)
 
@@ -176,6 +212,9 @@ class AvgPool3d(_AvgPoolWithDivisor):
 class _AdaptivePool(Pool):
     output_size: OutputSize
 
+    def forward(self, input: ArrayLike) -> Any:
+        return self._function(input, self.output_size)
+
     def _options(self) -> tuple[Any, ...]:
         return (self.output_size,)
 
@@ -187,6 +226,9 @@ class _AdaptiveMaxPool(_AdaptivePool):
     def __init__(self, output_size: OutputSize, return_indices: bool = False) -> None:
         self.output_size = output_size
         self.return_indices = return_indices
+
+    def forward(self, input: ArrayLike) -> Any:
+        return self._function(input, self.output_size, self.return_indices)
 
     def _options(self) -> tuple[Any, ...]:
         return self.output_size, self.return_indices

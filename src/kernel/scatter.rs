@@ -1,0 +1,312 @@
+//! Elements put at positions of a plane, and taken from there.
+
+use std::mem::MaybeUninit;
+
+use super::planes::{Axes, Block, Planes, merged, offsets, rows, volume};
+use crate::geometry::count;
+use crate::simd::{Work, dispatch};
+use crate::view::Shared;
+use crate::{Execution, PoolError, View, ViewMut};
+
+/// What becomes of the elements that are put at the same position.
+pub(crate) trait Meet<T>: Copy + Send + Sync {
+    /// What they are joined in.
+    type Sum: Copy + Send + Sync;
+    /// No element.
+    const NONE: Self::Sum;
+
+    /// With one more element.
+    fn join(self, sum: Self::Sum, element: T) -> Self::Sum;
+    /// The result of all.
+    fn finish(self, sum: Self::Sum) -> T;
+    /// Whether an element may be written over the result `there` as if nothing were.
+    fn replaces(self, there: T) -> bool;
+}
+
+/// A plane that positions point into, and the arrays that are walked beside it.
+struct Pointed {
+    planes: Planes<3>,
+    /// The axes of the plane itself.
+    plane: Axes<1>,
+    /// The axes of the positions' plane, in the positions and in the other array.
+    walk: Axes<2>,
+    volume: usize,
+    bytes: usize,
+}
+
+/// An array's shape and strides.
+type Layout<'a> = (&'a [usize], &'a [isize]);
+
+impl Pointed {
+    /// Of elements of `element` bytes, for which `beside` bytes are kept in scratch.
+    fn new(
+        axes: &[usize],
+        (plane, plane_strides): Layout<'_>,
+        (positions, index_strides): Layout<'_>,
+        strides: &[isize],
+        [element, beside]: [usize; 2],
+    ) -> Result<Self, PoolError> {
+        let pooled = |axis: usize| axes.contains(&axis);
+        let own: Axes<1> = merged(plane, [plane_strides], pooled);
+        let volume = volume(&own);
+        let all = [plane_strides, index_strides, strides];
+        Ok(Self {
+            planes: Planes::new(axes, plane, all, volume.saturating_mul(element + beside)),
+            plane: own,
+            walk: merged(positions, [index_strides, strides], pooled),
+            volume,
+            bytes: count(plane)? * element + count(positions)? * (element + size_of::<i64>()),
+        })
+    }
+
+    /// Calls `visit` with runs of positions of a block, the offset of their neighbours in the other
+    /// array, and how many lanes later each is than the one before.
+    #[inline(always)]
+    fn each<'i>(
+        &self,
+        block: Block<3>,
+        indices: &View<'i, i64>,
+        mut visit: impl FnMut(&'i [i64], isize, usize) -> Result<(), PoolError>,
+    ) -> Result<(), PoolError> {
+        let (lanes, [_, from, beside]) = (block.lanes, block.at);
+        for ([from, beside], len, steps) in rows(&self.walk, [from, beside]) {
+            let contiguous = lanes == 1 && steps == [1, 1];
+            let (runs, len, lane_step) = if contiguous { (1, len, 0) } else { (len, lanes, 1) };
+            for i in 0..runs as isize {
+                let at = indices.origin().wrapping_add_signed(from + i * steps[0]);
+                visit(&indices.data()[at..at + len], beside + i * steps[1], lane_step)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Calls `visit` with the number of every position in a run, and the element it points to.
+    ///
+    /// A position outside the plane is an error, and -1 is one unless it `skips`.
+    #[inline(always)]
+    fn checked(
+        &self,
+        run: &[i64],
+        skips: bool,
+        mut visit: impl FnMut(usize, usize),
+    ) -> Result<(), PoolError> {
+        let volume = self.volume;
+        for (i, &index) in run.iter().enumerate() {
+            if (index as u64) < volume as u64 {
+                visit(i, index as usize);
+            } else if !(skips && index == -1) {
+                return Err(PoolError::IndexOutside { index, volume });
+            }
+        }
+        Ok(())
+    }
+
+    /// [`Self::checked`] with the offset of the element in a block's planes.
+    #[inline(always)]
+    fn placed(
+        &self,
+        run: &[i64],
+        skips: bool,
+        at: isize,
+        lane_step: usize,
+        mut visit: impl FnMut(usize, isize),
+    ) -> Result<(), PoolError> {
+        match self.plane[..] {
+            [] | [_] => {
+                let step = self.plane.first().map_or(1, |&(_, [step])| step);
+                self.checked(run, skips, |i, element| {
+                    visit(i, at + (i * lane_step) as isize + element as isize * step);
+                })
+            }
+            _ => self.checked(run, skips, |i, element| {
+                visit(i, at + (i * lane_step) as isize + offsets(&self.plane, element)[0]);
+            }),
+        }
+    }
+
+    /// A block's planes in order, as runs of neighbours.
+    #[inline(always)]
+    fn runs(&self, block: Block<3>) -> impl Iterator<Item = Runs> {
+        let lanes = block.lanes;
+        rows(&self.plane, [block.at[0]]).map(move |([at], len, [step])| {
+            if step == lanes as isize {
+                Runs { at, runs: 1, step: 0, len: len * lanes }
+            } else {
+                Runs { at, runs: len, step, len: lanes }
+            }
+        })
+    }
+}
+
+/// `runs` stretches of `len` neighbours, `step` apart.
+#[derive(Debug, Clone, Copy)]
+struct Runs {
+    at: isize,
+    runs: usize,
+    step: isize,
+    len: usize,
+}
+
+impl Runs {
+    /// Offset and place among all elements of every stretch.
+    #[inline(always)]
+    fn each(self) -> impl Iterator<Item = (isize, usize)> {
+        (0..self.runs).map(move |run| (self.at + run as isize * self.step, run * self.len))
+    }
+}
+
+/// Puts every source element at its position in a plane, and zero elsewhere.
+///
+/// A position of -1 is skipped where `skips` says so; any other outside the plane is an error, and
+/// nothing is read or written there.
+pub(crate) fn scatter<T: Copy + Default + Send + Sync, M: Meet<T>>(
+    execution: &Execution<'_>,
+    axes: &[usize],
+    source: &View<'_, T>,
+    indices: &View<'_, i64>,
+    mut target: ViewMut<'_, T>,
+    skips: bool,
+    meet: M,
+) -> Result<(), PoolError> {
+    let sizes = [size_of::<T>(), size_of::<M::Sum>()];
+    let plane = (target.shape(), target.strides());
+    let positions = (indices.shape(), indices.strides());
+    let pointed = Pointed::new(axes, plane, positions, source.strides(), sizes)?;
+    let scatter = Scatter { pointed: &pointed, source, indices, out: target.shared(), skips, meet };
+    // Neighbouring planes are alike: where elements met once, later planes are summed at once.
+    let start = || (Vec::new(), false);
+    pointed.planes.each(execution, pointed.bytes, start, |(sums, meets), block| {
+        if !*meets {
+            *meets = scatter.write(block)?;
+        }
+        if *meets {
+            scatter.join(block, sums)?;
+            scatter.finish(execution, block, sums);
+        }
+        Ok(())
+    })
+}
+
+struct Scatter<'a, T, M> {
+    pointed: &'a Pointed,
+    source: &'a View<'a, T>,
+    indices: &'a View<'a, i64>,
+    out: Shared<T>,
+    skips: bool,
+    meet: M,
+}
+
+impl<T: Copy + Default + Send + Sync, M: Meet<T>> Scatter<'_, T, M> {
+    /// Neighbouring elements of the source.
+    #[inline(always)]
+    fn elements(&self, at: isize, len: usize) -> &[T] {
+        let at = self.source.origin().wrapping_add_signed(at);
+        &self.source.data()[at..at + len]
+    }
+
+    /// Writes elements straight to the block's planes. Returns whether elements have met there that
+    /// must be joined instead.
+    fn write(&self, block: Block<3>) -> Result<bool, PoolError> {
+        let Self { pointed, indices, out, skips, meet, .. } = *self;
+        for runs in pointed.runs(block) {
+            for (at, _) in runs.each() {
+                // SAFETY: the block's elements of the target, which belong to this task.
+                unsafe { out.run(at, runs.len) }.fill(MaybeUninit::new(T::default()));
+            }
+        }
+        let mut meets = false;
+        pointed.each(block, indices, |run, from, lane_step| {
+            let elements = self.elements(from, run.len());
+            let mut met = false;
+            pointed.placed(run, skips, block.at[0], lane_step, |i, at| {
+                // SAFETY: an element of the block, as `placed` has checked.
+                let slot = unsafe { &mut out.run(at, 1)[0] };
+                // SAFETY: filled above.
+                met |= !meet.replaces(unsafe { slot.assume_init_read() });
+                slot.write(meet.finish(meet.join(M::NONE, elements[i])));
+            })?;
+            meets |= met;
+            Ok(())
+        })?;
+        Ok(meets)
+    }
+
+    /// Joins elements in `sums`, which holds none and grows to the block.
+    fn join(&self, block: Block<3>, sums: &mut Vec<M::Sum>) -> Result<(), PoolError> {
+        let Self { pointed, indices, skips, meet, .. } = *self;
+        if sums.len() < pointed.volume * block.lanes {
+            sums.resize(pointed.volume * block.lanes, M::NONE);
+        }
+        let sums = &mut sums[..pointed.volume * block.lanes];
+        pointed.each(block, indices, |run, from, lane_step| {
+            let (elements, lanes) = (self.elements(from, run.len()), block.lanes);
+            pointed.checked(run, skips, |i, element| {
+                let sum = &mut sums[element * lanes + i * lane_step];
+                *sum = meet.join(*sum, elements[i]);
+            })
+        })
+    }
+
+    /// Writes the results of `sums`, and clears them.
+    fn finish(&self, execution: &Execution<'_>, block: Block<3>, sums: &mut [M::Sum]) {
+        let (meet, out) = (self.meet, self.out);
+        let mut rest = &mut sums[..self.pointed.volume * block.lanes];
+        for runs in self.pointed.runs(block) {
+            let (sums, after) = rest.split_at_mut(runs.runs * runs.len);
+            rest = after;
+            dispatch(execution.chosen_level(), Finish { meet, sums, runs, out });
+        }
+    }
+}
+
+/// Turns sums into elements.
+struct Finish<'a, T, M: Meet<T>> {
+    meet: M,
+    sums: &'a mut [M::Sum],
+    runs: Runs,
+    out: Shared<T>,
+}
+
+impl<T: Copy, M: Meet<T>> Work for Finish<'_, T, M> {
+    #[inline(always)]
+    fn run(self) {
+        let Self { meet, sums, runs, out } = self;
+        for (at, first) in runs.each() {
+            // SAFETY: elements of a block, whose task this is.
+            let elements = unsafe { out.run(at, runs.len) };
+            for (element, sum) in elements.iter_mut().zip(&mut sums[first..first + runs.len]) {
+                element.write(meet.finish(*sum));
+                *sum = M::NONE;
+            }
+        }
+    }
+}
+
+/// Takes the element at every position from the planes of `source`.
+pub(crate) fn gather<T: Copy + Send + Sync>(
+    execution: &Execution<'_>,
+    axes: &[usize],
+    source: &View<'_, T>,
+    indices: &View<'_, i64>,
+    mut target: ViewMut<'_, T>,
+) -> Result<(), PoolError> {
+    let plane = (source.shape(), source.strides());
+    let positions = (indices.shape(), indices.strides());
+    let pointed = Pointed::new(axes, plane, positions, target.strides(), [size_of::<T>(), 0])?;
+    let out = target.shared();
+    let (data, origin) = (source.data(), source.origin());
+    pointed.planes.each(
+        execution,
+        pointed.bytes,
+        || (),
+        |(), block| {
+            pointed.each(block, indices, |run, to, lane_step| {
+                // SAFETY: every element of the target is in one run.
+                let elements = unsafe { out.run(to, run.len()) };
+                pointed.placed(run, false, block.at[0], lane_step, |i, at| {
+                    elements[i].write(data[origin.wrapping_add_signed(at)]);
+                })
+            })
+        },
+    )
+}

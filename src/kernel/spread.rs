@@ -1,0 +1,397 @@
+//! Spreading: what every element of a plane adds to its window of a larger plane.
+//!
+//! A row of the larger plane is made of the rows whose windows reach it. They are summed into one
+//! *line* first. Along the line windows of `kernel` columns, `stride` apart, give every group of
+//! `stride` columns only two different sums: the first columns are reached by one window more
+//! than the others. Both are computed for all groups, then interleaved. Rows that are
+//! reached by the same windows are the same row.
+
+use std::ops::Range;
+
+use super::planes::{self, Axes, Planes, merged, offsets, volume};
+use super::tile::in_tiles;
+use crate::element::{Accumulator, Mean};
+use crate::geometry::{Dims, count};
+use crate::simd::{Work, dispatch};
+use crate::view::Shared;
+use crate::window::{Axis, Rule, Taps};
+use crate::{Execution, Geometry, PoolError, View, ViewMut};
+
+/// What spread elements are multiplied with, and sums divided by.
+pub(crate) struct Scales {
+    /// For every element of a plane; none where all are 1.
+    pub(crate) factors: Vec<f64>,
+    pub(crate) divisor: i64,
+}
+
+/// How planes are spread.
+struct Plan {
+    /// The rows of the larger plane.
+    rows: Vec<Row>,
+    /// Numbers of the rows that are summed, which `rows` point into.
+    readers: Vec<usize>,
+    columns: Columns,
+    /// Columns of the smaller plane.
+    outputs: usize,
+    scales: Scales,
+}
+
+/// A row of the larger plane.
+struct Row {
+    at: isize,
+    readers: Range<usize>,
+}
+
+/// The columns of a row of the larger plane.
+struct Columns {
+    len: usize,
+    step: isize,
+    windows: Windows,
+}
+
+/// Which windows along a line reach a column.
+enum Windows {
+    /// Column `i` is one of the first `wide` of its group `(i + before) / stride`, which the `taps`
+    /// windows that end with window `i / stride` reach, or one of the others, which one less does.
+    Groups { stride: usize, before: usize, wide: usize, taps: usize },
+    /// Those listed.
+    Listed(Vec<Taps>),
+}
+
+/// Whether [`spread`] is the fast way: the columns are neighbours, and no column is reached by so
+/// many windows that a sweep sums them in parts.
+pub(crate) fn suits<T, U>(
+    geometry: &Geometry,
+    small: &View<'_, T>,
+    large: &ViewMut<'_, U>,
+) -> bool {
+    const LONG: usize = 64;
+    let Some((at, axis)) = long_axes(geometry).last() else { return true };
+    let neighbours = |len: usize, stride: isize| len <= 1 || stride == 1;
+    neighbours(axis.outputs(), small.strides()[*at])
+        && neighbours(axis.len(), large.strides()[*at])
+        && match axis.rule {
+            Rule::Sliding { kernel, stride, .. } => kernel.div_ceil(stride) < LONG,
+            Rule::Adaptive => axis.outputs().div_ceil(axis.len().max(1)) + 1 < LONG,
+            Rule::Listed(_) => axis.outputs() < LONG,
+        }
+}
+
+/// The pooled axes that are more than one element.
+fn long_axes(geometry: &Geometry) -> impl DoubleEndedIterator<Item = &(usize, Axis)> {
+    geometry.pooled().iter().filter(|(_, axis)| axis.len() != 1 || axis.outputs() != 1)
+}
+
+/// Adds every element of `small`, times its factor, to its window in `large`.
+///
+/// Sums are f64, of rows first and in their order, then of columns in theirs.
+pub(crate) fn spread<T: Mean>(
+    execution: &Execution<'_>,
+    geometry: &Geometry,
+    scales: Scales,
+    small: &View<'_, T>,
+    mut large: ViewMut<'_, T>,
+) -> Result<(), PoolError>
+where
+    f64: Accumulator<T>,
+{
+    let axes: Dims<usize> = geometry.pooled().iter().map(|(axis, _)| *axis).collect();
+    let plan = Plan::new(geometry, scales, large.strides());
+    let source = merged(small.shape(), [small.strides()], |axis| axes.contains(&axis));
+    let bytes = [count(small.shape())?, count(large.shape())?].map(|n| n * size_of::<T>());
+    let strides = [large.strides(), small.strides()];
+    let volume = plan.rows.len().saturating_mul(plan.columns.len);
+    let plane_bytes = volume.saturating_mul(size_of::<T>());
+    let planes = Planes::new(&axes, large.shape(), strides, plane_bytes);
+    let out = large.shared();
+    let start = || Scratch::new(&plan);
+    planes.each(execution, bytes[0] + bytes[1], start, |scratch, block| {
+        for lane in 0..block.lanes as isize {
+            let [to, from] = block.at.map(|at| at + lane);
+            let elements = match source[..] {
+                [] | [(1.., [1])] => None,
+                _ => Some(scratch.read(small, &source, from)),
+            };
+            let at = small.origin().wrapping_add_signed(from);
+            let plane = elements.as_deref().unwrap_or_else(|| &small.data()[at..]);
+            let (plan, lines) = (&plan, &mut scratch.lines);
+            dispatch(execution.chosen_level(), SpreadPlane { plan, plane, to, out, lines });
+            scratch.plane = elements.unwrap_or_default();
+        }
+        Ok(())
+    })
+}
+
+impl Plan {
+    fn new(geometry: &Geometry, scales: Scales, strides: &[isize]) -> Self {
+        let mut axes: Dims<_> =
+            long_axes(geometry).map(|(at, axis)| (axis, strides[*at])).collect();
+        let (last, step) = axes.pop().unwrap_or((Axis::single(), 1));
+        let mut columns = Columns { len: last.len(), step, windows: windows(last) };
+        // Planes of one window are one row.
+        let mut whole = is_whole(last);
+        while let Some(&(axis, stride)) = axes.last() {
+            if !whole || !is_whole(axis) || stride != step * columns.len as isize {
+                break;
+            }
+            columns.len *= axis.len();
+            let stride = columns.len;
+            columns.windows = Windows::Groups { stride, before: 0, wide: stride, taps: 1 };
+            axes.pop();
+            whole = true;
+        }
+        let (outputs, (rows, readers)) = (last.outputs(), rows(&axes));
+        let mut scales = scales;
+        if scales.factors.is_empty() {
+            scales.factors.resize(outputs, 1.0);
+        }
+        Self { rows, readers, columns, outputs, scales }
+    }
+}
+
+/// Whether there is one output, which reads all elements.
+fn is_whole(axis: &Axis) -> bool {
+    axis.outputs() == 1 && axis.taps(0).count == axis.len()
+}
+
+/// The rows of the larger plane, and the numbers of the rows that reach them.
+fn rows(axes: &[(&Axis, isize)]) -> (Vec<Row>, Vec<usize>) {
+    let lengths: Axes<1> = axes.iter().map(|(axis, stride)| (axis.len(), [*stride])).collect();
+    let transposed: Dims<Axis> = axes.iter().map(|(axis, _)| axis.transposed()).collect();
+    let mut readers: Vec<usize> = Vec::new();
+    let mut last = 0..0;
+    let row = |row: usize| {
+        let (mut rest, mut inner) = (row, volume(&lengths));
+        let reached = transposed.iter().fold(vec![0], |outer, axis| {
+            inner /= axis.outputs();
+            let taps = axis.taps(rest / inner);
+            rest %= inner;
+            let numbers = |o: usize| {
+                (0..taps.count).map(move |j| o * axis.len() + taps.first + j * taps.step)
+            };
+            outer.into_iter().flat_map(numbers).collect()
+        });
+        if readers[last.clone()] != reached || row == 0 {
+            last = readers.len()..readers.len() + reached.len();
+            readers.extend(reached);
+        }
+        Row { at: offsets(&lengths, row)[0], readers: last.clone() }
+    };
+    let rows = (0..volume(&lengths)).map(row).collect();
+    (rows, readers)
+}
+
+fn windows(axis: &Axis) -> Windows {
+    match axis.rule {
+        // Groups wider than the row, or far outside of it, would only cost memory.
+        Rule::Sliding { kernel, stride, before, dilation: 1, .. }
+            if before <= 2 * axis.len() && stride <= before + axis.len() =>
+        {
+            let kernel = kernel.min(before + axis.len());
+            let taps = kernel.div_ceil(stride);
+            Windows::Groups { stride, before, wide: kernel - (taps - 1) * stride, taps }
+        }
+        _ => {
+            let transposed = axis.transposed();
+            Windows::Listed((0..axis.len()).map(|column| transposed.taps(column)).collect())
+        }
+    }
+}
+
+/// What a task keeps between planes.
+struct Scratch<T> {
+    /// A plane whose elements lie apart.
+    plane: Vec<T>,
+    lines: Lines<T>,
+}
+
+/// What is kept between rows.
+struct Lines<T> {
+    /// Summed rows, with zeros on both sides.
+    line: Vec<f64>,
+    /// Zeros before the line's first column.
+    padding: usize,
+    /// The two sums of every group.
+    sums: [Vec<T>; 2],
+    /// The row, from the first column of its first group on.
+    row: Vec<T>,
+}
+
+impl<T: Copy + Default> Scratch<T> {
+    fn new(plan: &Plan) -> Self {
+        let len = plan.columns.len;
+        let (groups, stride, padding) = match plan.columns.windows {
+            Windows::Groups { stride, before, taps, .. } => {
+                ((len + before).div_ceil(stride), stride, taps - 1)
+            }
+            Windows::Listed(_) => (len, 1, 0),
+        };
+        let lines = Lines {
+            line: vec![0.0; padding + groups.max(plan.outputs)],
+            padding,
+            sums: [(); 2].map(|()| vec![T::default(); groups]),
+            row: vec![T::default(); groups * stride],
+        };
+        Self { plane: Vec::new(), lines }
+    }
+
+    /// The elements of a plane in C order.
+    fn read(&mut self, view: &View<'_, T>, axes: &[(usize, [isize; 1])], at: isize) -> Vec<T> {
+        let mut plane = std::mem::take(&mut self.plane);
+        plane.clear();
+        for ([at], len, [step]) in planes::rows(axes, [at]) {
+            let at = |i| view.origin().wrapping_add_signed(at + i as isize * step);
+            plane.extend((0..len).map(|i| view.data()[at(i)]));
+        }
+        plane
+    }
+}
+
+/// Spreads one plane.
+struct SpreadPlane<'a, T> {
+    plan: &'a Plan,
+    plane: &'a [T],
+    to: isize,
+    out: Shared<T>,
+    lines: &'a mut Lines<T>,
+}
+
+impl<T: Mean> Work for SpreadPlane<'_, T>
+where
+    f64: Accumulator<T>,
+{
+    #[inline(always)]
+    fn run(self) {
+        let Self { plan, plane, to, out, lines } = self;
+        let Columns { len, step, windows } = &plan.columns;
+        let before = match windows {
+            Windows::Groups { before, .. } => *before,
+            Windows::Listed(_) => 0,
+        };
+        let mut last = None;
+        for row in &plan.rows {
+            if last != Some(&row.readers) {
+                lines.fold(plan, plane, &plan.readers[row.readers.clone()]);
+                lines.slide(windows, plan.scales.divisor);
+                last = Some(&row.readers);
+            }
+            let elements = &lines.row[before..before + len];
+            let at = to + row.at;
+            if *step == 1 || *len == 1 {
+                // SAFETY: a row of the block, whose task this is.
+                let row = unsafe { out.run(at, *len) };
+                row.iter_mut().zip(elements).for_each(|(to, element)| {
+                    to.write(*element);
+                });
+            } else {
+                for (i, element) in elements.iter().enumerate() {
+                    // SAFETY: as above.
+                    unsafe { out.run(at + i as isize * step, 1)[0].write(*element) };
+                }
+            }
+        }
+    }
+}
+
+impl<T: Mean> Lines<T>
+where
+    f64: Accumulator<T>,
+{
+    /// Sums rows into the line.
+    #[inline(always)]
+    fn fold(&mut self, plan: &Plan, plane: &[T], rows: &[usize]) {
+        let (n, factors) = (plan.outputs, &plan.scales.factors[..]);
+        // One row of factors serves all rows.
+        let factor_step = if factors.len() == n { 0 } else { n };
+        let line = &mut self.line[self.padding..self.padding + n];
+        in_tiles!(two, size_of::<f64>(), n, n, true, |at, L| {
+            let mut sums = [0.0f64; L];
+            for row in rows {
+                let elements = &plane[row * n + at..row * n + at + L];
+                let factors = &factors[row * factor_step + at..row * factor_step + at + L];
+                for l in 0..L {
+                    sums[l] += <f64 as Accumulator<T>>::load(elements[l]) * factors[l];
+                }
+            }
+            line[at..at + L].copy_from_slice(&sums);
+        });
+    }
+
+    /// Spreads the line over the row.
+    #[inline(always)]
+    fn slide(&mut self, windows: &Windows, divisor: i64) {
+        let Self { line, sums: [wide_sums, sums], row, .. } = self;
+        let scale = <f64 as Accumulator<T>>::scale(divisor);
+        match windows {
+            Windows::Listed(windows) => {
+                for (element, taps) in row.iter_mut().zip(windows) {
+                    let sum = (0..taps.count).map(|j| line[taps.first + j * taps.step]).sum();
+                    *element = <f64 as Accumulator<T>>::finish(sum, scale);
+                }
+            }
+            Windows::Groups { stride: 1, taps, .. } => sum_groups(line, *taps, scale, row),
+            &Windows::Groups { stride, wide, taps, .. } => {
+                sum_groups(line, taps, scale, wide_sums);
+                if wide < stride {
+                    sum_groups(&line[1..], taps - 1, scale, sums);
+                }
+                let column = |i: usize| if i < wide { &wide_sums[..] } else { &sums[..] };
+                match stride {
+                    2 => interleave([column(0), column(1)], row),
+                    3 => interleave([column(0), column(1), column(2)], row),
+                    4 => interleave([column(0), column(1), column(2), column(3)], row),
+                    _ => {
+                        let groups = row.chunks_exact_mut(stride);
+                        for (group, (most, others)) in groups.zip(wide_sums.iter().zip(sums)) {
+                            group[..wide].fill(*most);
+                            group[wide..].fill(*others);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Sums `taps` neighbours of the line for every group.
+#[inline(always)]
+fn sum_groups<T: Mean>(
+    line: &[f64],
+    taps: usize,
+    scale: <f64 as Accumulator<T>>::Scale,
+    groups: &mut [T],
+) where
+    f64: Accumulator<T>,
+{
+    in_tiles!(two, size_of::<f64>(), groups.len(), groups.len(), true, |at, L| {
+        let mut sums = [0.0f64; L];
+        for j in 0..taps {
+            let tap = &line[at + j..at + j + L];
+            for l in 0..L {
+                sums[l] += tap[l];
+            }
+        }
+        let groups = &mut groups[at..at + L];
+        for l in 0..L {
+            groups[l] = <f64 as Accumulator<T>>::finish(sums[l], scale);
+        }
+    });
+}
+
+/// `row[i*S + r] = columns[r][i]`.
+#[inline(always)]
+fn interleave<T: Copy, const S: usize>(columns: [&[T]; S], row: &mut [T]) {
+    let n = row.len() / S;
+    in_tiles!(two, size_of::<T>(), n, n, true, |at, L| {
+        let mut tiles = [columns[0]; S];
+        for r in 0..S {
+            tiles[r] = &columns[r][at..at + L];
+        }
+        let row = &mut row[at * S..(at + L) * S];
+        for l in 0..L {
+            for r in 0..S {
+                row[l * S + r] = tiles[r][l];
+            }
+        }
+    });
+}

@@ -25,6 +25,8 @@ pub(crate) trait Reduce<T>: Copy + Send + Sync {
     type Scale: Copy + Send + Sync;
     /// Whether meeting an element twice changes nothing.
     const IDEMPOTENT: bool;
+    /// Whether an element of the same type as a partial result is one as it stands.
+    const LOADS_AS_IS: bool;
 
     /// Combined with anything, gives that.
     fn identity(self) -> Self::Partial;
@@ -46,6 +48,7 @@ impl<T: Element> Reduce<T> for Maximum {
     type Partial = T::Ordered;
     type Scale = ();
     const IDEMPOTENT: bool = true;
+    const LOADS_AS_IS: bool = true;
 
     #[inline(always)]
     fn identity(self) -> T::Ordered {
@@ -91,6 +94,7 @@ impl<T: Element, A: Accumulator<T>> Reduce<T> for Average<A> {
     type Partial = A;
     type Scale = A::Scale;
     const IDEMPOTENT: bool = false;
+    const LOADS_AS_IS: bool = true;
 
     #[inline(always)]
     fn identity(self) -> A {
@@ -141,6 +145,7 @@ macro_rules! power_sum {
             type Partial = f64;
             type Scale = f64;
             const IDEMPOTENT: bool = false;
+            const LOADS_AS_IS: bool = false;
 
             #[inline(always)]
             fn identity(self) -> f64 {

@@ -55,9 +55,9 @@ pub(crate) struct OutputRow {
 /// Output rows and the rows that are folded for them.
 #[derive(Debug, Default)]
 pub(crate) struct Band {
-    pub(crate) taps: Vec<RowTap>,
-    pub(crate) folds: Vec<RowFold>,
-    pub(crate) rows: Vec<OutputRow>,
+    pub(crate) taps: SmallVec<[RowTap; 4]>,
+    pub(crate) folds: SmallVec<[RowFold; 2]>,
+    pub(crate) rows: SmallVec<[OutputRow; 2]>,
     /// How far the input and output of this band lie from where they were when it was listed:
     /// planes that follow one another have the same bands.
     pub(crate) src_base: isize,
@@ -81,8 +81,8 @@ pub(crate) struct AxisTaps {
 /// [`Band::src_base`] for rows in the input, and [`Band::out_base`].
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Bases {
-    line: isize,
-    out: isize,
+    pub(crate) line: isize,
+    pub(crate) out: isize,
 }
 
 impl Bases {
@@ -135,14 +135,17 @@ impl Band {
         self.listed = self.taps.len();
         self.taps.push(RowTap { offset: 0, distance: 0 });
         for axis in axes {
-            let listed = self.taps.split_off(self.listed);
-            for tap in listed {
+            let outer = self.taps.len();
+            for i in self.listed..outer {
+                let tap = self.taps[i];
                 for j in 0..axis.count {
                     let offset = tap.offset + j as isize * axis.step;
                     let distance = tap.distance + axis.skipped + j * axis.plane_step;
                     self.taps.push(RowTap { offset, distance });
                 }
             }
+            // The next axis extends these; those without it are done with.
+            self.taps.drain(self.listed..outer);
         }
         let offsets = self.taps[self.listed..].iter().map(|tap| tap.offset);
         self.reach = offsets.max().unwrap_or(0);

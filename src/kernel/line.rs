@@ -129,7 +129,12 @@ impl Slide<'_> {
 ///
 /// In which order a window's elements are combined depends on the window alone, never on the
 /// lanes or on how the outputs are cut, so that every memory layout gives the same bits.
-pub(crate) fn stretches(axis: &Axis, chunk: &Chunk, divisor: Divisor, into: &mut Vec<Stretch>) {
+pub(crate) fn stretches(
+    axis: &Axis,
+    chunk: &Chunk,
+    divisor: Divisor,
+    into: &mut SmallVec<[Stretch; 1]>,
+) {
     into.clear();
     let one_by_one = one_by_one(axis) || !chunk.padded;
     let whole = if one_by_one { 0..0 } else { axis.whole_windows() };

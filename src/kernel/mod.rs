@@ -8,13 +8,16 @@
 pub(crate) mod argmax;
 mod band;
 pub(crate) mod fold;
+mod gathered;
 mod lanes;
 mod line;
 mod plan;
 pub(crate) mod planes;
 mod scan;
 pub(crate) mod scatter;
+mod slide;
 pub(crate) mod spread;
+mod staged;
 mod sweep;
 mod tile;
 

@@ -221,10 +221,6 @@ impl<'g> Plan<'g> {
         let has_empty = pooled.iter().any(|(_, axis)| has_empty(axis));
         let (lanes, lane_block, gathered) = choose_lanes(&mut free, &columns, plane_bytes, traits);
         let scan = Scan::new(&rows).filter(|_| traits.scans);
-        let column_bytes = traits.line_element * lane_block;
-        let line_bytes = if scan.is_some() { SCAN_BYTES } else { LINE_BYTES };
-        let capacity = scan.map_or(line_bytes, |scan| line_bytes / scan.rows) / column_bytes;
-        let chunks = chunks_of(columns.axis, capacity.max(1));
         let rows_at_once: usize = rows.iter().map(|row| row.axis.max_count()).product();
         let pairs = traits.in_pairs
             && has_pairs(columns.axis)
@@ -232,7 +228,14 @@ impl<'g> Plan<'g> {
             && rows_at_once <= ROWS_AT_ONCE
             && rows.iter().all(|row| row.rows.iter().all(|row| row.taps.count > 0))
             && scan.is_none();
-        let chunks = if pairs { chunks_of(columns.axis, usize::MAX) } else { chunks };
+        let column_bytes = traits.line_element * lane_block;
+        let line_bytes = if scan.is_some() { SCAN_BYTES } else { LINE_BYTES };
+        let capacity = match scan {
+            _ if pairs => usize::MAX,
+            Some(scan) => line_bytes / scan.rows / column_bytes,
+            None => line_bytes / column_bytes,
+        };
+        let chunks = chunks_of(columns.axis, capacity.max(1));
         let levels = match holds_padding(columns.axis) {
             true => Levels::new(columns.axis, traits.overlap),
             false => Levels::NONE,

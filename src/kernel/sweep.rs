@@ -4,10 +4,10 @@ use std::ops::Range;
 
 use smallvec::SmallVec;
 
-use super::band::{AxisTaps, Band, OutputRow, RowFold, RowTap};
+use super::band::{AxisTaps, Band, OutputRow};
 use super::line::{Slide, Stretch, stretches};
-use super::plan::{Chunk, Plan, Pooled};
-use super::{Kernel, Rows, ScanRows, Target, lanes};
+use super::plan::{Chunk, Plan};
+use super::{Kernel, Rows, ScanRows, Target, staged};
 use crate::geometry::Geometry;
 use crate::reduce::Divisor;
 use crate::window::Rule;
@@ -71,8 +71,8 @@ struct Period {
 /// What a task keeps between its bands.
 struct Scratch<T, K: Kernel<T>> {
     line: K::Line,
-    bands: Vec<Band>,
-    stretches: Vec<Stretch>,
+    bands: SmallVec<[Band; 1]>,
+    stretches: SmallVec<[Stretch; 1]>,
     /// The chunk and the lanes that line and stretches are laid out for.
     laid_out: Option<(usize, usize)>,
     planes: Vec<T>,
@@ -95,8 +95,8 @@ impl<T: Copy + Default, K: Kernel<T>> Sweep<'_, '_, T, K> {
         let plan = self.plan;
         let mut scratch = Scratch::<T, K> {
             line: self.kernel.line(plan.line_len()),
-            bands: Vec::new(),
-            stretches: Vec::new(),
+            bands: SmallVec::new(),
+            stretches: SmallVec::new(),
             laid_out: None,
             planes: Vec::new(),
             results: Default::default(),
@@ -120,13 +120,9 @@ impl<T: Copy + Default, K: Kernel<T>> Sweep<'_, '_, T, K> {
         }
     }
 
-    fn pooled(&self) -> impl DoubleEndedIterator<Item = &Pooled<'_>> {
-        self.plan.rows.iter().chain([&self.plan.columns])
-    }
-
     fn in_arrays(&self, block: usize) -> Place {
-        let input = self.pooled().map(|axis| axis.input).collect();
-        let output = self.pooled().map(|axis| axis.output).collect();
+        let input = self.plan.pooled().map(|axis| axis.input).collect();
+        let output = self.plan.pooled().map(|axis| axis.output).collect();
         Place { lanes: self.lanes(block), input, output }
     }
 
@@ -195,52 +191,21 @@ impl<T: Copy + Default, K: Kernel<T>> Sweep<'_, '_, T, K> {
         let (at, out_at) = self.locate(block);
         let lanes = self.lanes(block);
         if chunk == 0 {
-            self.gather(at, lanes, &mut scratch.planes);
+            self.plan.gather(self.data, at, lanes, &mut scratch.planes);
         }
-        let outputs: usize = self.pooled().map(|axis| axis.axis.outputs()).product();
+        let outputs: usize = self.plan.pooled().map(|axis| axis.axis.outputs()).product();
         let out = K::Out::over(&mut scratch.results, outputs * lanes);
         let staged = |plane: usize| (plane * lanes) as isize;
-        let input = self.pooled().map(|axis| staged(axis.plane)).collect();
-        let output = self.pooled().map(|axis| staged(axis.output_plane)).collect();
+        let input = self.plan.pooled().map(|axis| staged(axis.plane)).collect();
+        let output = self.plan.pooled().map(|axis| staged(axis.output_plane)).collect();
         let place = Place { lanes, input, output };
         let mut cursor = Cursor { at: 0, out: 0, ..self.cursor(block, rows.start) };
         let planes = std::mem::take(&mut scratch.planes);
         self.rows(&planes, &place, &mut cursor, chunk, rows.len(), out, scratch);
         scratch.planes = planes;
         if chunk + 1 == self.plan.chunks.len() {
-            self.scatter(out_at, lanes, outputs, &scratch.results);
-        }
-    }
-
-    /// Copies the planes of a block into scratch, lanes innermost.
-    fn gather(&self, at: usize, lanes: usize, planes: &mut Vec<T>) {
-        let plan = self.plan;
-        let volume: usize = self.pooled().map(|axis| axis.axis.len()).product();
-        planes.resize(volume * lanes, T::default());
-        let shape = || self.pooled().map(|axis| (axis.axis.len(), axis.input));
-        let run = contiguous_run(shape());
-        for (i, planes) in planes.chunks_exact_mut(run.len.max(1) * lanes).enumerate() {
-            let at = at.wrapping_add_signed(offset(i * run.len, shape()));
-            let strides = [run.stride, plan.lanes.input];
-            lanes::gather(self.data, at, strides, [run.len, lanes], planes);
-        }
-    }
-
-    /// Copies the results of a block from scratch to the output.
-    fn scatter(
-        &self,
-        out_at: isize,
-        lanes: usize,
-        outputs: usize,
-        results: &<K::Out as Target>::Store,
-    ) {
-        let shape = || self.pooled().map(|axis| (axis.axis.outputs(), axis.output));
-        let run = contiguous_run(shape());
-        let strides = [run.stride, self.plan.lanes.output];
-        for first in (0..outputs).step_by(run.len) {
-            let at = out_at + offset(first, shape());
-            // SAFETY: the block's planes are this task's own, and `rows` has written every result.
-            unsafe { self.out.scatter(results, first * lanes, at, strides, [run.len, lanes]) };
+            // SAFETY: the block is this task's own, and all of its rows have been written.
+            unsafe { self.plan.scatter(&scratch.results, self.out, out_at, lanes, outputs) };
         }
     }
 
@@ -420,8 +385,8 @@ impl<T: Copy + Default, K: Kernel<T>> Sweep<'_, '_, T, K> {
                 }
             }
             (false, None) if lanes > 1 => self.kernel.fold(line, src, band, lanes, after),
-            (false, Some(scan)) => self.scan_staged(src, scan, stride, line),
-            (false, None) => self.fold_staged(src, band, [columns, after], stride, line),
+            (false, Some(scan)) => staged::scan(self.kernel, src, scan, stride, line),
+            (false, None) => staged::fold(self.kernel, src, band, [columns, after], stride, line),
         }
     }
 
@@ -488,85 +453,10 @@ impl<T: Copy + Default, K: Kernel<T>> Sweep<'_, '_, T, K> {
             after: after * place.lanes,
         })
     }
-
-    /// Folds rows whose columns lie apart, each copied into scratch first.
-    fn fold_staged(
-        &self,
-        src: &[T],
-        band: &Band,
-        [columns, after]: [usize; 2],
-        stride: isize,
-        line: &mut K::Line,
-    ) {
-        let mut staged = Vec::new();
-        let mut rows = Band::default();
-        for fold in &band.folds {
-            let taps = &band.taps[fold.first..fold.end];
-            staged.resize(taps.len() * columns, T::default());
-            rows.taps.clear();
-            for (j, tap) in taps.iter().enumerate() {
-                let at = fold.src.wrapping_add_signed(band.src_base + tap.offset);
-                let row = &mut staged[j * columns..(j + 1) * columns];
-                lanes::gather(src, at, [stride, 1], [columns, 1], row);
-                rows.taps.push(RowTap { offset: (j * columns) as isize, ..*tap });
-            }
-            let reach = rows.taps.last().map_or(0, |tap| tap.offset);
-            rows.folds.clear();
-            rows.folds.push(RowFold { src: 0, first: 0, end: taps.len(), reach, ..*fold });
-            self.kernel.fold(line, &staged, &rows, columns, after);
-        }
-    }
-
-    /// Scans rows whose columns lie apart, all of them copied into scratch first.
-    fn scan_staged(&self, src: &[T], scan: ScanRows, stride: isize, line: &mut K::Line) {
-        let start = scan.origin + (scan.first * scan.stride) as isize;
-        let end = start + ((scan.count - 1) * scan.stride + scan.kernel) as isize;
-        let clip = |row: isize| row.clamp(0, scan.rows as isize);
-        let mut staged = vec![T::default(); scan.len * (clip(end) - clip(start)).unsigned_abs()];
-        for (row, staged) in (clip(start)..).zip(staged.chunks_exact_mut(scan.len.max(1))) {
-            let at = scan.src.wrapping_add_signed(row * scan.step);
-            lanes::gather(src, at, [stride, 1], [scan.len, 1], staged);
-        }
-        let first = clip(start) * scan.len as isize;
-        let src = 0usize.wrapping_add_signed(-first);
-        let scan = ScanRows { src, step: scan.len as isize, ..scan };
-        self.kernel.scan(line, &staged, &scan);
-    }
 }
 
 /// Whether a row's columns are neighbours in memory, lanes and all; single lanes that are not are
 /// copied next to one another first.
 fn folds_whole_rows(stride: isize, lanes: usize, columns: usize) -> bool {
     stride == lanes as isize || columns == 1 || lanes == 1
-}
-
-/// The innermost axes of `(len, stride)` that step like one.
-struct ContiguousRun {
-    len: usize,
-    stride: isize,
-}
-
-fn contiguous_run(axes: impl DoubleEndedIterator<Item = (usize, isize)>) -> ContiguousRun {
-    let mut run = ContiguousRun { len: 1, stride: 0 };
-    for (len, stride) in axes.rev() {
-        if run.len == 1 {
-            run = ContiguousRun { len, stride };
-        } else if len != 1 {
-            if stride != run.stride * run.len as isize {
-                break;
-            }
-            run.len *= len;
-        }
-    }
-    run
-}
-
-/// Offset of the element at a flat position of the axes `(len, stride)`.
-fn offset(position: usize, axes: impl DoubleEndedIterator<Item = (usize, isize)>) -> isize {
-    let mut rest = position;
-    axes.rev().fold(0, |at, (len, stride)| {
-        let index = (rest % len) as isize;
-        rest /= len;
-        at + index * stride
-    })
 }

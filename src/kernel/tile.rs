@@ -27,7 +27,8 @@ macro_rules! in_tiles {
         let mut at = 0;
         {
             const $L: usize = $two;
-            while at + $L <= $n && at + $L <= $room {
+            let end = $n.min($room);
+            while at + $L <= end {
                 let $at = at;
                 $body;
                 at += $L;
@@ -49,10 +50,11 @@ macro_rules! in_tiles {
      |$at:ident, $L:ident| $body:expr, $width:expr) => {{
         {
             const $L: usize = $width;
-            while $position < $n {
-                if $position + $L > $room || $position + $L > $n && $n.next_multiple_of($L) > $room
-                {
-                    if !$overlap || $n < $L || $n > $room {
+            let whole = $n.div_ceil($L) * $L;
+            let end = if whole <= $room { whole } else { $n.min($room) };
+            loop {
+                if $position + $L > end {
+                    if !$overlap || $position >= $n || $n < $L || $n > $room {
                         break;
                     }
                     $position = $n - $L;

@@ -1,0 +1,324 @@
+//! Reducing windows along folded rows: the second half of [`fold`](super::fold).
+
+use std::hint::black_box;
+use std::mem::MaybeUninit;
+
+use super::band::{Bases, OutputRow};
+use super::line::{Apart, Levels, PARTS, Runs, Slide, Stretch};
+use super::tile::in_tiles;
+use crate::reduce::Reduce;
+use crate::simd::Work;
+use crate::view::{Shared, even_and_odd};
+
+/// `count` taps, `step` elements apart, the first at `start` from where a window starts.
+#[derive(Debug, Clone, Copy)]
+struct Taps {
+    start: usize,
+    step: usize,
+    count: usize,
+}
+
+impl Taps {
+    const NONE: Self = Self { start: 0, step: 0, count: 0 };
+
+    /// The last tap.
+    #[inline(always)]
+    fn last(self) -> usize {
+        self.start.wrapping_add(self.count.saturating_sub(1).wrapping_mul(self.step))
+    }
+}
+
+/// Parts that a window is put together from.
+type Parts = [Taps; 4];
+
+/// `L` results `stride` elements apart, each of the taps in their order; the first one's window
+/// starts at `at`.
+#[inline(always)]
+fn fold_tile<P: Copy, const L: usize>(
+    line: &[P],
+    at: usize,
+    stride: usize,
+    parts: &[Taps],
+    combine: impl Fn(P, P) -> P,
+) -> [P; L] {
+    // Whole vectors of strided elements, but for single results at the end of the line.
+    let reach = if L == 1 { 1 } else { L * stride };
+    let tile = |start: usize| &line[at.wrapping_add(start)..][..reach];
+    let first = tile(parts[0].start);
+    let mut acc = [first[0]; L];
+    if stride == 1 {
+        acc.copy_from_slice(first);
+    } else {
+        for l in 0..L {
+            acc[l] = first[l * stride];
+        }
+    }
+    let mut done = 1;
+    for taps in parts {
+        let mut start = taps.start.wrapping_add(done * taps.step);
+        for _ in done..taps.count {
+            let tap = tile(start);
+            for l in 0..L {
+                acc[l] = combine(acc[l], tap[l * stride]);
+            }
+            start = start.wrapping_add(taps.step);
+        }
+        done = 0;
+    }
+    acc
+}
+
+/// Reduces windows of every length that is a level's, at every column of a folded row.
+pub(crate) struct FoldLevels<'a, T, R: Reduce<T>> {
+    pub(crate) reduce: R,
+    pub(crate) folded: &'a [R::Partial],
+    pub(crate) levels: &'a mut [R::Partial],
+    pub(crate) slide: &'a Slide<'a>,
+}
+
+impl<T: Copy, R: Reduce<T>> Work for FoldLevels<'_, T, R> {
+    #[inline(always)]
+    fn run(self) {
+        let Self { reduce, folded, levels, slide } = self;
+        let mut source = folded;
+        let (mut step, mut rest) = (slide.levels.step * slide.lanes, levels);
+        // The pitch has room for a vector behind the columns: that much less is read.
+        let mut columns = folded.len();
+        for _ in 0..slide.levels.count {
+            let (level, others) = rest.split_at_mut(slide.pitch);
+            let taps = [Taps { start: 0, step, count: Levels::RADIX }];
+            columns = columns.saturating_sub(taps[0].last());
+            in_tiles!(pairs, size_of::<R::Partial>(), columns, columns, true, |at, L| {
+                let combine = |earlier, later| reduce.combine(earlier, later);
+                level[at..at + L]
+                    .copy_from_slice(&fold_tile::<_, L>(source, at, 1, &taps, combine));
+            });
+            (source, rest) = (level, others);
+            step *= Levels::RADIX;
+        }
+    }
+}
+
+/// Reduces windows along rows of partial results to elements.
+pub(crate) struct FoldRuns<'a, T, R: Reduce<T>, const S: usize> {
+    pub(crate) reduce: R,
+    pub(crate) line: &'a [R::Partial],
+    pub(crate) rows: &'a [OutputRow],
+    pub(crate) bases: Bases,
+    pub(crate) slide: &'a Slide<'a>,
+    pub(crate) apart: Apart,
+    pub(crate) out: Shared<T>,
+}
+
+impl<T: Copy, R: Reduce<T>, const S: usize> Work for FoldRuns<'_, T, R, S> {
+    #[inline(always)]
+    fn run(self) {
+        let (mut parts, used) = self.parts();
+        let mut walked: Option<(&Stretch, Runs, usize)> = None;
+        let several = self.slide.stretches.len() > 1;
+        for row in self.rows {
+            for stretch in self.slide.stretches.iter().filter(|stretch| !stretch.in_parts) {
+                // Most rows have one stretch, whose walk is the same in all of them.
+                if several || walked.is_none() {
+                    if self.slide.levels.count == 0 {
+                        parts[0].count = stretch.taps;
+                        parts[0].step = stretch.step.wrapping_mul(self.slide.lanes);
+                    }
+                    let runs = self.slide.runs(stretch, self.apart);
+                    let last = parts[..used].iter().map(|taps| taps.last()).max().unwrap_or(0);
+                    walked = Some((stretch, runs, runs.start + last));
+                }
+                let Some((stretch, runs, last)) = walked else { continue };
+                let scale = self.reduce.scale(self.slide.divisor(stretch, row));
+                if stretch.taps == 0 {
+                    self.nothing(row, runs, scale);
+                } else {
+                    self.stretch(row, runs, last, &parts[..used], scale);
+                }
+            }
+        }
+    }
+}
+
+impl<T: Copy, R: Reduce<T>, const S: usize> FoldRuns<'_, T, R, S> {
+    /// `last` is the last tap of the first result, from the start of the row.
+    #[inline(always)]
+    fn stretch(&self, row: &OutputRow, runs: Runs, last: usize, parts: &[Taps], scale: R::Scale) {
+        let Self { reduce, line, slide, bases, .. } = *self;
+        let stride = if S == 0 { slide.stride } else { S };
+        let at = row.line.wrapping_add_signed(bases.line);
+        let mut start = at + runs.start;
+        let mut readable = line.len().saturating_sub(at.wrapping_add(last)) / stride;
+        for r in 0..runs.runs {
+            let out = runs.out + r as isize * runs.out_step;
+            let room = slide.room(row, out).max(runs.n);
+            // SAFETY: the sweep hands every output position to one task only, which writes all of
+            // the room in the order of the rows.
+            let dst = unsafe { self.out.run(bases.out + row.out + out, room) };
+            let room = room.min(readable);
+            let combine = |earlier, later| reduce.combine(earlier, later);
+            if const { S == 1 } {
+                in_tiles!(two, size_of::<R::Partial>(), runs.n, room, true, |at, L| {
+                    let acc = fold_tile::<_, L>(line, start + at, 1, parts, combine);
+                    let dst = &mut dst[at..at + L];
+                    for l in 0..L {
+                        dst[l].write(reduce.finish(acc[l], scale));
+                    }
+                });
+            } else if const { S == 0 } {
+                // Single elements are picked here: results that nobody wants cost as much as others.
+                let room = room.min(runs.n);
+                in_tiles!(one, size_of::<R::Partial>(), runs.n, room, true, |at, L| {
+                    let acc = fold_tile::<_, L>(line, start + at * stride, stride, parts, combine);
+                    let dst = &mut dst[at..at + L];
+                    for l in 0..L {
+                        dst[l].write(reduce.finish(acc[l], scale));
+                    }
+                });
+            } else {
+                // All results of stride 1 are cheaper than strided loads of every tap.
+                in_tiles!(one, size_of::<R::Partial>(), runs.n, room, true, |at, L| {
+                    let start = start + at * S;
+                    let dst = &mut dst[at..at + L];
+                    if L == 1 {
+                        let acc = fold_tile::<_, 1>(line, start, 1, parts, combine);
+                        dst[0].write(reduce.finish(acc[0], scale));
+                    } else if S == 2 {
+                        let acc = fold_tile::<_, { 2 * L }>(line, start, 1, parts, combine);
+                        let mut all = [reduce.finish(acc[0], scale); 2 * L];
+                        for l in 0..2 * L {
+                            all[l] = reduce.finish(acc[l], scale);
+                        }
+                        let kept = even_and_odd::<_, { 2 * L }, L>(&all).0;
+                        for l in 0..L {
+                            dst[l].write(kept[l]);
+                        }
+                    } else {
+                        let acc = fold_tile::<_, { 4 * L }>(line, start, 1, parts, combine);
+                        let mut all = [reduce.finish(acc[0], scale); 4 * L];
+                        for l in 0..4 * L {
+                            all[l] = reduce.finish(acc[l], scale);
+                        }
+                        // Through memory: the compiler would take twice split vectors to pieces.
+                        let half = black_box(even_and_odd::<_, { 4 * L }, { 2 * L }>(&all).0);
+                        let kept = even_and_odd::<_, { 2 * L }, L>(&half).0;
+                        for l in 0..L {
+                            dst[l].write(kept[l]);
+                        }
+                    }
+                });
+            }
+            start += runs.run_step;
+            readable = readable.saturating_sub(runs.run_step / stride);
+        }
+    }
+
+    /// What windows are put together from, and how many parts are used. Levels are computed for
+    /// one row at a time.
+    #[inline(always)]
+    fn parts(&self) -> (Parts, usize) {
+        let slide = self.slide;
+        let mut parts = [Taps::NONE; 4];
+        if slide.levels.count == 0 {
+            return (parts, 1);
+        }
+        let step = slide.levels.step * slide.lanes;
+        let groups = slide.levels.groups();
+        for (part, group) in parts.iter_mut().zip(&groups) {
+            let base = match group.level {
+                0 => 0,
+                level => slide.levels_at + (level as usize - 1) * slide.pitch - self.rows[0].line,
+            };
+            *part = Taps {
+                start: base + group.tap * step,
+                step: step * Levels::RADIX.pow(group.level),
+                count: group.count,
+            };
+        }
+        (parts, groups.len())
+    }
+
+    /// Windows without elements.
+    #[inline(always)]
+    fn nothing(&self, row: &OutputRow, runs: Runs, scale: R::Scale) {
+        let nothing = self.reduce.finish(self.reduce.identity(), scale);
+        for r in 0..runs.runs {
+            let at = self.bases.out + row.out + runs.out + r as isize * runs.out_step;
+            // SAFETY: the sweep hands every output position to one task only.
+            unsafe { self.out.run(at, runs.n) }.fill(MaybeUninit::new(nothing));
+        }
+    }
+}
+
+/// Reduces windows of neighbouring columns so long that independent partial results pay: they keep
+/// the adders busy, and errors small.
+pub(crate) struct FoldInParts<'a, T, R: Reduce<T>> {
+    pub(crate) reduce: R,
+    pub(crate) line: &'a [R::Partial],
+    pub(crate) rows: &'a [OutputRow],
+    pub(crate) bases: Bases,
+    pub(crate) slide: &'a Slide<'a>,
+    pub(crate) out: Shared<T>,
+}
+
+impl<T: Copy, R: Reduce<T>> Work for FoldInParts<'_, T, R> {
+    #[inline(always)]
+    fn run(self) {
+        for row in self.rows {
+            let row = &self.bases.shift(row);
+            for stretch in self.slide.stretches.iter().filter(|stretch| stretch.in_parts) {
+                let scale = self.reduce.scale(self.slide.divisor(stretch, row));
+                self.window(row, stretch, scale);
+            }
+        }
+    }
+}
+
+impl<T: Copy, R: Reduce<T>> FoldInParts<'_, T, R> {
+    #[inline(always)]
+    fn window(&self, row: &OutputRow, stretch: &Stretch, scale: R::Scale) {
+        let (reduce, lanes) = (self.reduce, self.slide.lanes);
+        let window = &self.line[row.line + stretch.start * lanes..][..stretch.taps * lanes];
+        let at = row.out + stretch.output as isize * self.slide.out_stride;
+        // SAFETY: the sweep hands every output position to one task only.
+        let dst = unsafe { self.out.run(at, lanes) };
+        if lanes == 1 {
+            let (rounds, rest) = window.as_chunks::<PARTS>();
+            let mut parts = [reduce.identity(); PARTS];
+            for round in rounds {
+                for l in 0..PARTS {
+                    parts[l] = reduce.combine(parts[l], round[l]);
+                }
+            }
+            let parts = parts.iter().chain(rest);
+            let total = parts.fold(reduce.identity(), |total, &part| reduce.combine(total, part));
+            dst[0].write(reduce.finish(total, scale));
+            return;
+        }
+        let rounds = window.chunks_exact(PARTS * lanes);
+        let rest = rounds.remainder();
+        in_tiles!(one, size_of::<R::Partial>(), lanes, lanes, true, |at, L| {
+            let mut total = [reduce.identity(); L];
+            let mut add = |part: &[R::Partial]| {
+                for l in 0..L {
+                    total[l] = reduce.combine(total[l], part[l]);
+                }
+            };
+            for part in 0..PARTS {
+                let mut sum = [reduce.identity(); L];
+                for round in rounds.clone() {
+                    let round = &round[part * lanes + at..][..L];
+                    for l in 0..L {
+                        sum[l] = reduce.combine(sum[l], round[l]);
+                    }
+                }
+                add(&sum);
+            }
+            rest.chunks_exact(lanes).for_each(|column| add(&column[at..at + L]));
+            let dst = &mut dst[at..at + L];
+            for l in 0..L {
+                dst[l].write(reduce.finish(total[l], scale));
+            }
+        });
+    }
+}

@@ -1,9 +1,5 @@
-//! Folding: a result is the reduction of elements at fixed distances, its neighbours of the
-//! neighbours of these.
-//!
-//! The rows of a window are folded into one row of a line, with the distance of two rows between
-//! the taps; a window slides along that row with the distance of two columns between them, and
-//! results that are `S` columns apart. [`fold_tile`] is the loop of both.
+//! Folding: the rows of a window become one row of a line, which [`slide`](super::slide) reduces to
+//! outputs; pairs of columns go straight to the output.
 
 use std::mem::MaybeUninit;
 

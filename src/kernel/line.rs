@@ -8,7 +8,7 @@ use crate::reduce::Divisor;
 use crate::window::{Axis, Rule};
 
 /// Windows of this many neighbouring columns that share no work are reduced in parts.
-const LONG: usize = 64;
+pub(crate) const LONG: usize = 64;
 
 /// Independent partial results that keep the adders busy, and errors small, in a long window.
 pub(crate) const PARTS: usize = 16;

@@ -8,6 +8,7 @@
 
 use std::ops::Range;
 
+use super::line::LONG;
 use super::planes::{self, Axes, Planes, merged, offsets, volume};
 use super::tile::in_tiles;
 use crate::element::{Accumulator, Mean};
@@ -65,7 +66,6 @@ pub(crate) fn suits<T, U>(
     small: &View<'_, T>,
     large: &ViewMut<'_, U>,
 ) -> bool {
-    const LONG: usize = 64;
     let Some((at, axis)) = long_axes(geometry).last() else { return true };
     let neighbours = |len: usize, stride: isize| len <= 1 || stride == 1;
     neighbours(axis.outputs(), small.strides()[*at])

@@ -319,7 +319,8 @@ impl<T: Copy + Default, K: Kernel<T>> Sweep<'_, '_, T, K> {
         let scan = self.scan_rows(place, cursor, chunk, count);
         let parts = match plan.in_place || columns == 0 || scan.is_some() {
             true => 0,
-            false if folds_whole_rows(stride, lanes, columns) => 1,
+            // Single lanes that lie apart are copied next to one another first.
+            false if are_neighbours(stride, lanes, columns) || lanes == 1 => 1,
             false => columns,
         };
         let mut axes = SmallVec::new();
@@ -372,8 +373,7 @@ impl<T: Copy + Default, K: Kernel<T>> Sweep<'_, '_, T, K> {
         let (lanes, columns) = (place.lanes, chunk.inside.len());
         let stride = place.input[self.plan.rows.len()];
         let after = chunk.padding()[1] * lanes;
-        let whole_rows = (stride == lanes as isize || columns == 1, scan);
-        match whole_rows {
+        match (are_neighbours(stride, lanes, columns), scan) {
             (true, Some(scan)) => self.kernel.scan(line, src, &scan),
             (true, None) => self.kernel.fold(line, src, band, columns * lanes, after),
             (false, Some(scan)) if lanes > 1 => {
@@ -455,8 +455,7 @@ impl<T: Copy + Default, K: Kernel<T>> Sweep<'_, '_, T, K> {
     }
 }
 
-/// Whether a row's columns are neighbours in memory, lanes and all; single lanes that are not are
-/// copied next to one another first.
-fn folds_whole_rows(stride: isize, lanes: usize, columns: usize) -> bool {
-    stride == lanes as isize || columns == 1 || lanes == 1
+/// Whether a row's columns are neighbours in memory, lanes and all.
+fn are_neighbours(stride: isize, lanes: usize, columns: usize) -> bool {
+    stride == lanes as isize || columns == 1
 }

@@ -102,6 +102,14 @@ pub(crate) fn prefetch<T>(slice: &[T], at: usize) {
     let _ = address;
 }
 
+/// Keeps the compiler from making vectors across the turns of the loop that this stands in, whose
+/// turns are vectors already. No instruction comes of it.
+#[inline(always)]
+pub(crate) fn turn_by_turn() {
+    // SAFETY: no instruction, no operand.
+    unsafe { std::arch::asm!("", options(nomem, nostack, preserves_flags)) };
+}
+
 /// The columns of four rows of four elements, as rows.
 #[inline(always)]
 pub(crate) fn transposed<T: Copy>(rows: [[T; 4]; 4]) -> [[T; 4]; 4] {
@@ -122,6 +130,21 @@ pub(crate) fn transposed<T: Copy>(rows: [[T; 4]; 4]) -> [[T; 4]; 4] {
                 _mm_movehl_ps(cd, ab),
                 _mm_movelh_ps(ef, gh),
                 _mm_movehl_ps(gh, ef),
+            ];
+            std::mem::transmute_copy(&columns)
+        };
+    }
+    #[cfg(target_arch = "x86_64")]
+    if size_of::<T>() == 8 {
+        use std::arch::x86_64::{__m128d, _mm_unpackhi_pd, _mm_unpacklo_pd};
+        // SAFETY: as above; two elements of eight bytes are a vector.
+        return unsafe {
+            let [a, b, c, d]: [[__m128d; 2]; 4] = std::mem::transmute_copy(&rows);
+            let columns = [
+                [_mm_unpacklo_pd(a[0], b[0]), _mm_unpacklo_pd(c[0], d[0])],
+                [_mm_unpackhi_pd(a[0], b[0]), _mm_unpackhi_pd(c[0], d[0])],
+                [_mm_unpacklo_pd(a[1], b[1]), _mm_unpacklo_pd(c[1], d[1])],
+                [_mm_unpackhi_pd(a[1], b[1]), _mm_unpackhi_pd(c[1], d[1])],
             ];
             std::mem::transmute_copy(&columns)
         };

@@ -346,3 +346,44 @@ fn crosses(mut axes: impl Iterator<Item = (usize, usize)>) -> bool {
         crossed
     })
 }
+
+/// `values` where `bit` is set in the masks, and `other` where it is not.
+///
+/// Without branches, which the compiler would keep instead of filling vectors.
+#[inline(always)]
+pub(crate) fn masked<P: Copy, const L: usize>(
+    values: &[P; L],
+    other: P,
+    masks: &[u16],
+    bit: u16,
+) -> [P; L] {
+    let masks = &masks[..L];
+    let mut kept = *values;
+    macro_rules! select {
+        ($word:ty) => {{
+            // SAFETY: a word has the size of a value, whose bits are copied.
+            let other = unsafe { std::mem::transmute_copy::<P, $word>(&other) };
+            let words = kept.as_mut_ptr().cast::<$word>();
+            for l in 0..L {
+                let keep = <$word>::from(masks[l] & bit != 0).wrapping_neg();
+                // SAFETY: word l is value l, of which either all bits are kept or none.
+                unsafe {
+                    let word = words.add(l);
+                    word.write_unaligned(word.read_unaligned() & keep | other & !keep);
+                }
+            }
+        }};
+    }
+    match size_of::<P>() {
+        1 => select!(u8),
+        2 => select!(u16),
+        4 => select!(u32),
+        8 => select!(u64),
+        _ => {
+            for l in 0..L {
+                kept[l] = if masks[l] & bit == 0 { other } else { kept[l] };
+            }
+        }
+    }
+    kept
+}

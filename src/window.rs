@@ -6,6 +6,7 @@
 //! kernels know about windows, they ask an `Axis`.
 
 use crate::PoolError;
+use crate::reduce::Divisor;
 
 /// A rule that lays windows along one axis.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -236,17 +237,14 @@ pub(crate) enum Rule {
 
 impl Axis {
     fn adaptive(len: usize, outputs: usize) -> Self {
-        // Bins that divide the axis are plain windows, and take their faster paths.
-        let rule = if outputs > 0 && len > 0 && len.is_multiple_of(outputs) {
-            Rule::Sliding {
-                kernel: len / outputs,
-                stride: len / outputs,
-                before: 0,
-                after: 0,
-                dilation: 1,
+        // Bins that leave at most one element over have one size and distance: plain windows, which
+        // take faster paths.
+        let rule = match (len.checked_div(outputs), len.checked_rem(outputs)) {
+            (Some(stride @ 1..), Some(over @ 0..=1)) => {
+                let kernel = stride + over;
+                Rule::Sliding { kernel, stride, before: 0, after: 0, dilation: 1 }
             }
-        } else {
-            Rule::Adaptive
+            _ => Rule::Adaptive,
         };
         Self { len, outputs, rule }
     }
@@ -377,6 +375,15 @@ impl Axis {
             }
             Rule::Adaptive | Rule::Listed(_) => self.taps(o).count,
         }
+    }
+
+    /// What an average of output `o` is divided by along this axis, if not by a fixed number.
+    pub(crate) fn counted(&self, o: usize, divisor: Divisor) -> i64 {
+        let count = match divisor {
+            Divisor::PaddedWindow => self.padded_count(o),
+            _ => self.taps(o).count,
+        };
+        count as i64
     }
 
     /// An upper bound of the taps of any output.

@@ -157,8 +157,8 @@ impl<T: Element, P: Position> Work for FoldRows<'_, T, P> {
             let last = src_at.wrapping_add_signed(fold.reach);
             let room = src.len().saturating_sub(last).min(values.len());
             if taps.is_empty() {
-                values[..len].fill(T::Ordered::LOWEST);
-                positions[..len].fill(P::NONE);
+                values[..len + after].fill(T::Ordered::LOWEST);
+                positions[..len + after].fill(P::NONE);
                 continue;
             }
             in_tiles!(one, size_of::<P>(), len, room, !fold.onto, |at, L| {

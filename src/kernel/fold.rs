@@ -3,20 +3,41 @@
 
 use std::mem::MaybeUninit;
 
+use super::apart::FoldApart;
 use super::band::{Band, OutputRow, RowTap};
+use super::few::FoldFew;
+use super::flat::Flat;
 use super::line::{Apart, Slide, Stretch};
 use super::plan::Traits;
 use super::scan::ScanFold;
 use super::slide::{FoldInParts, FoldLevels, FoldRuns};
-use super::tile::{VECTOR_BYTES, in_tiles};
-use super::{Kernel, Rows, ScanRows, Target};
-use crate::Level;
-use crate::reduce::Reduce;
+use super::tile::{VECTOR_BYTES, in_tiles, tiles, with_lanes};
+use super::{Kernel, Rows, ScanRows, Target, sweep};
+use crate::reduce::{Divisor, Reduce};
 use crate::simd::{Work, dispatch, prefetch};
 use crate::view::{Shared, even_and_odd, same_type};
+use crate::{Execution, Geometry, Level, View, ViewMut};
 
 /// Bytes that reading runs ahead of folding.
-const AHEAD: usize = 3072;
+pub(super) const AHEAD: usize = 3072;
+
+/// Reduces every window of `input` with `reduce` into `output`.
+pub(crate) fn pool<T: Copy + Default + Send + Sync + 'static, R: Reduce<T>>(
+    execution: &Execution<'_>,
+    reduce: R,
+    geometry: &Geometry,
+    divisor: Divisor,
+    input: &View<'_, T>,
+    mut output: ViewMut<'_, T>,
+) {
+    let fold = Fold { reduce, level: execution.chosen_level() };
+    let out = output.shared();
+    let strides = [input.strides(), output.strides()];
+    match Flat::new::<T, R>(reduce, geometry, divisor, strides) {
+        Some(flat) => flat.pool(execution, fold, input, out),
+        None => sweep::pool(execution, fold, geometry, divisor, input, out, output.strides()),
+    }
+}
 
 /// Reduces windows with `R`.
 #[derive(Debug, Clone, Copy)]
@@ -67,9 +88,9 @@ impl<T: Copy + Send + Sync + 'static, R: Reduce<T>> Kernel<T> for Fold<R> {
             }
             Rows::Input(src) => same_type(src).unwrap_or_default(),
         };
-        match single_outputs(band, slide) {
+        match one_row(band, slide) {
             Some(outputs) => {
-                let slide = Slide { stretches: &[outputs], stride: slide.pitch, ..*slide };
+                let slide = Slide { stretches: &[outputs], ..*slide };
                 self.slide_along(line, band, &band.rows[..1], &slide, out);
             }
             None => self.slide_along(line, band, &band.rows, slide, out),
@@ -81,18 +102,16 @@ impl<T: Copy + Send + Sync + 'static, R: Reduce<T>> Kernel<T> for Fold<R> {
     }
 }
 
-/// Rows of one output each as a single row of outputs, a pitch apart.
-fn single_outputs(band: &Band, slide: &Slide<'_>) -> Option<Stretch> {
+/// The outputs of all rows, where they and what they are slid along follow one another.
+fn one_row(band: &Band, slide: &Slide<'_>) -> Option<Stretch> {
     let ([stretch], [first, .., last]) = (slide.stretches, &band.rows[..]) else { return None };
-    let n = band.rows.len();
-    let alike = stretch.outputs == 1
-        && slide.lanes == 1
+    let outputs = (band.rows.len() - 1) * stretch.outputs;
+    let alike = slide.rows_in_one
         && !stretch.in_parts
-        && !slide.in_place
-        && first.room == n
-        && last.out - first.out == n as isize - 1
+        && first.room == outputs + stretch.outputs
+        && last.out - first.out == outputs as isize
         && band.rows.iter().all(|row| row.count == first.count);
-    alike.then_some(Stretch { outputs: n, ..*stretch })
+    alike.then_some(Stretch { outputs: outputs + stretch.outputs, ..*stretch })
 }
 
 impl<R> Fold<R> {
@@ -110,6 +129,39 @@ impl<R> Fold<R> {
         let &Self { reduce, level } = self;
         let apart = slide.apart(true, size_of::<T>() < 4);
         let bases = band.bases(slide.in_place);
+        if let ([stretch], 0, false) = (slide.stretches, slide.levels.count, rows.is_empty()) {
+            macro_rules! few {
+                ($S:expr, $K:expr) => {{
+                    let (reduce, out) = (self.reduce, out);
+                    dispatch(
+                        level,
+                        FoldFew::<T, R, $S, $K> {
+                            reduce,
+                            line,
+                            rows,
+                            bases,
+                            slide,
+                            stretch,
+                            apart,
+                            out,
+                        },
+                    )
+                }};
+            }
+            match (apart, stretch.taps) {
+                (Apart::One, 2) => return few!(1, 2),
+                (Apart::One, 3) => return few!(1, 3),
+                (Apart::Two, 2) => return few!(2, 2),
+                (Apart::Two, 3) => return few!(2, 3),
+                (Apart::Any, 1..)
+                    if FoldApart::<T, R>::TURNS && stretch.step == 1 && !stretch.in_parts =>
+                {
+                    let work = FoldApart { reduce, line, rows, bases, slide, stretch, out };
+                    return dispatch(level, work);
+                }
+                _ => {}
+            }
+        }
         if !slide.stretches.iter().all(|stretch| stretch.in_parts) {
             match apart {
                 Apart::One | Apart::Lanes => {
@@ -218,6 +270,39 @@ fn first_rows<T: Copy, R: Reduce<T>, const N: usize>(
     fold_rows(reduce, acc, src, at, &taps[1..], reach)
 }
 
+/// Folds `K` rows, those of a row without offset being at `at`, into whole tiles.
+#[inline(always)]
+fn few_rows<T: Copy, R: Reduce<T>, const K: usize, const L: usize>(
+    reduce: R,
+    src: &[T],
+    at: usize,
+    taps: &[RowTap],
+    folded: &mut [R::Partial],
+) -> bool {
+    let folded = folded.as_chunks_mut::<L>().0;
+    let n = folded.len();
+    let row = |k: usize| tiles::<T, L>(src, at.wrapping_add_signed(taps[k].offset), n);
+    let mut rows = [row(0); K];
+    for k in 1..K {
+        rows[k] = row(k);
+    }
+    for i in 0..n {
+        let first = &rows[0][i];
+        prefetch(src, at.wrapping_add_signed(taps[K - 1].offset) + i * L + AHEAD / size_of::<T>());
+        let mut acc = [reduce.load(first[0]); L];
+        for l in 0..L {
+            acc[l] = reduce.load(first[l]);
+        }
+        for k in 1..K {
+            for l in 0..L {
+                acc[l] = reduce.combine(acc[l], reduce.load(rows[k][i][l]));
+            }
+        }
+        folded[i] = acc;
+    }
+    true
+}
+
 /// Folds rows of elements into rows of partial results.
 struct FoldRows<'a, T, R: Reduce<T>> {
     reduce: R,
@@ -239,19 +324,34 @@ impl<T: Copy, R: Reduce<T>> Work for FoldRows<'_, T, R> {
             let last = src_at.wrapping_add_signed(fold.reach);
             let room = src.len().saturating_sub(last).min(row.len());
             if taps.is_empty() {
-                row[..len].fill(reduce.identity());
+                row[..len + after].fill(reduce.identity());
                 continue;
             }
-            in_tiles!(two, size_of::<R::Partial>(), len, room, !fold.onto, |at, L| {
-                let row = &mut row[at..at + L];
-                let mut acc = [reduce.identity(); L];
-                if fold.onto {
-                    acc.copy_from_slice(row);
+            let few = with_lanes!(size_of::<R::Partial>(), |L| {
+                let n = len.div_ceil(L);
+                match taps.len() {
+                    _ if n * L > room || fold.onto => false,
+                    1 => few_rows::<T, R, 1, L>(reduce, src, src_at, taps, &mut row[..n * L]),
+                    2 => few_rows::<T, R, 2, L>(reduce, src, src_at, taps, &mut row[..n * L]),
+                    3 => few_rows::<T, R, 3, L>(reduce, src, src_at, taps, &mut row[..n * L]),
+                    _ => false,
                 }
-                row.copy_from_slice(&fold_rows(reduce, acc, src, src_at + at, taps, fold.reach));
             });
+            if !few {
+                in_tiles!(two, size_of::<R::Partial>(), len, room, !fold.onto, |at, L| {
+                    let row = &mut row[at..at + L];
+                    let mut acc = [reduce.identity(); L];
+                    if fold.onto {
+                        acc.copy_from_slice(row);
+                    }
+                    let at = src_at + at;
+                    row.copy_from_slice(&fold_rows(reduce, acc, src, at, taps, fold.reach));
+                });
+            }
             // Vectors may have written over the padding.
-            row[len..len + after].fill(reduce.identity());
+            for padding in &mut row[len..len + after] {
+                *padding = reduce.identity();
+            }
         }
     }
 }

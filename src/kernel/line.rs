@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use super::band::OutputRow;
-use super::plan::Chunk;
+use super::chunk::Chunk;
 use crate::reduce::Divisor;
 use crate::window::{Axis, Rule};
 
@@ -41,6 +41,8 @@ pub(crate) struct Slide<'a> {
     pub(crate) lanes: usize,
     /// Columns between the windows of a stretch.
     pub(crate) stride: usize,
+    /// Whether folded rows follow one another as windows do.
+    pub(crate) rows_in_one: bool,
     pub(crate) out_stride: isize,
     pub(crate) divisor: Divisor,
     pub(crate) levels: Levels,

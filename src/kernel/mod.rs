@@ -5,8 +5,12 @@
 //! along it. What is done to the elements is a [`Kernel`]: [`fold::Fold`] for reductions,
 //! [`argmax::ArgMax`] for maxima with positions.
 
+mod apart;
 pub(crate) mod argmax;
 mod band;
+mod chunk;
+mod few;
+mod flat;
 pub(crate) mod fold;
 mod gathered;
 mod lanes;

@@ -5,11 +5,10 @@
 //! (NCHW), the outputs along it are, and there is one lane per column. Small planes are too short
 //! for that: there a block of planes becomes the lanes, gathered into scratch and scattered back.
 
-use std::ops::Range;
-
 use smallvec::SmallVec;
 
 use super::band::ROWS_AT_ONCE;
+use super::chunk::{Chunk, chunks_of, holds_padding};
 use super::line::Levels;
 use crate::geometry::{Dims, Geometry};
 use crate::reduce::Divisor;
@@ -25,13 +24,13 @@ const SCAN_BYTES: usize = 256 << 10;
 const GATHER_BYTES: usize = 256 << 10;
 
 /// Rows of at least this many bytes in the line fill vectors by themselves.
-const LONG_ROW_BYTES: usize = 96;
+const LONG_ROW_BYTES: usize = 24;
+
+/// Rows of pairs of at least this many bytes are worth more than one call for all of them.
+const LONG_PAIRS_BYTES: usize = 192;
 
 /// Bytes of lanes in a block of gathered planes: one vector, or several of a narrow one.
 const GATHER_LANE_BYTES: usize = 64;
-
-/// Outputs of a chunk, whose stretches are listed while it is swept.
-const CHUNK_OUTPUTS: usize = 4096;
 
 /// Wide lanes are cut so that at least this many columns fit in a line.
 const MIN_COLUMNS: usize = 16;
@@ -87,29 +86,6 @@ impl Pooled<'_> {
             }
         };
         (0..self.axis.outputs()).map(rows).collect()
-    }
-}
-
-/// Outputs whose input columns fit in a line.
-#[derive(Debug, Clone)]
-pub(crate) struct Chunk {
-    pub(crate) outputs: Range<usize>,
-    /// The column that element 0 of the line is; negative in the left padding.
-    pub(crate) first_column: isize,
-    /// Columns in the line, padding included.
-    pub(crate) columns: usize,
-    /// Those of them that lie inside the axis.
-    pub(crate) inside: Range<usize>,
-    /// Whether the line holds columns outside the axis.
-    pub(crate) padded: bool,
-}
-
-impl Chunk {
-    /// Columns of padding in the line, before and after those inside the axis.
-    pub(crate) fn padding(&self) -> [usize; 2] {
-        let skipped = (self.inside.start as isize - self.first_column).max(0).unsigned_abs();
-        let before = skipped.min(self.columns);
-        [before, self.columns - before - self.inside.len()]
     }
 }
 
@@ -177,6 +153,12 @@ pub(crate) struct Plan<'g> {
     /// Elements of the line between folded rows, and rows that are folded together.
     pub(crate) pitch: usize,
     pub(crate) band: usize,
+    /// Columns between windows, and whether folded rows follow one another in the line at the same
+    /// distance, so that they are one row.
+    pub(crate) stride: usize,
+    pub(crate) rows_in_one: bool,
+    /// Elements of the line that a last vector may write too much.
+    slack: usize,
     /// Whether rows are slid along where they are, because nothing has to be folded.
     pub(crate) in_place: bool,
     /// Whether windows are pairs of columns that are reduced straight from the input.
@@ -224,6 +206,7 @@ impl<'g> Plan<'g> {
         let rows_at_once: usize = rows.iter().map(|row| row.axis.max_count()).product();
         let pairs = traits.in_pairs
             && has_pairs(columns.axis)
+            && columns.axis.len() * traits.element >= LONG_PAIRS_BYTES
             && (columns.input, columns.output, lanes.len) == (1, 1, 1)
             && rows_at_once <= ROWS_AT_ONCE
             && rows.iter().all(|row| row.rows.iter().all(|row| row.taps.count > 0))
@@ -248,7 +231,15 @@ impl<'g> Plan<'g> {
             && rows.iter().all(|row| row.rows.iter().all(|row| row.taps.count == 1))
             && chunks.iter().all(|chunk| chunk.padding() == [0, 0]);
         let longest = chunks.iter().map(|chunk| chunk.columns).max().unwrap_or(0);
-        let pitch = longest * lane_block + traits.vector;
+        let stride = window_stride(columns.axis);
+        let rows_in_one = !in_place
+            && (lane_block, levels.count, scan.is_none()) == (1, 0, true)
+            && matches!(&chunks[..], [chunk] if chunk.padding()[0] == 0)
+            && (longest..=capacity).contains(&stride.saturating_mul(columns.axis.outputs()));
+        let pitch = match rows_in_one {
+            true => stride * columns.axis.outputs(),
+            false => longest * lane_block + traits.vector,
+        };
         let planes: usize = free.iter().map(|axis| axis.len).product();
         let rows_of_all = saturating_product(rows.iter().map(|row| row.axis.outputs()))
             .saturating_mul(if gathered { 1 } else { planes });
@@ -262,6 +253,9 @@ impl<'g> Plan<'g> {
             gathered,
             chunks,
             pitch,
+            stride,
+            rows_in_one,
+            slack: traits.vector,
             band,
             in_place,
             pairs,
@@ -278,7 +272,7 @@ impl<'g> Plan<'g> {
         if self.in_place || self.pairs {
             0
         } else {
-            self.pitch * (self.band + self.levels.count as usize + 1)
+            self.pitch * (self.band + self.levels.count as usize + 1) + self.slack
         }
     }
 
@@ -299,6 +293,15 @@ impl<'g> Plan<'g> {
     /// Output rows of a plane.
     pub(crate) fn output_rows(&self) -> usize {
         self.rows.iter().map(|row| row.axis.outputs()).product()
+    }
+}
+
+/// Columns between neighbouring windows; a single one could have any.
+fn window_stride(axis: &Axis) -> usize {
+    match axis.rule {
+        Rule::Sliding { .. } if axis.outputs() == 1 => axis.len().max(1),
+        Rule::Sliding { stride, .. } => stride,
+        _ => 1,
     }
 }
 
@@ -402,92 +405,4 @@ fn choose_lanes(
         }
     }
     (Free { len: 1, input: 0, output: 0 }, 1, false)
-}
-
-/// Cuts the outputs so that each stretch reads at most `capacity` columns, or is one output.
-fn chunks_of(axis: &Axis, capacity: usize) -> SmallVec<[Chunk; 1]> {
-    let chunks = cut(axis, capacity, CHUNK_OUTPUTS);
-    match chunks.len() {
-        0 | 1 => chunks,
-        // Once more, in chunks of the same width.
-        n => cut(axis, capacity, axis.outputs().div_ceil(n)),
-    }
-}
-
-/// The same with at most `most` outputs each.
-fn cut(axis: &Axis, capacity: usize, most: usize) -> SmallVec<[Chunk; 1]> {
-    let padded = holds_padding(axis);
-    let mut chunks = SmallVec::new();
-    let mut from = 0;
-    while from < axis.outputs() {
-        let mut reach = span(axis, padded, from);
-        let mut to = from + 1;
-        // Padded windows follow one another, clipped ones may also be empty or step back.
-        let whole = reach.join(span(axis, padded, axis.outputs() - 1));
-        if padded && whole.len() <= capacity && axis.outputs() <= most {
-            (reach, to) = (whole, axis.outputs());
-        }
-        while to < axis.outputs() && to - from < most {
-            let wider = reach.join(span(axis, padded, to));
-            if wider.len() > capacity {
-                break;
-            }
-            reach = wider;
-            to += 1;
-        }
-        let clip = |column: isize| column.clamp(0, axis.len() as isize) as usize;
-        chunks.push(Chunk {
-            outputs: from..to,
-            first_column: reach.first,
-            columns: reach.len(),
-            inside: clip(reach.first)..clip(reach.end),
-            padded,
-        });
-        from = to;
-    }
-    chunks
-}
-
-/// Whether the padding of an axis is small enough to keep in the line as identities. Windows
-/// longer than the axis, or dilated past it, are clipped tap by tap instead.
-fn holds_padding(axis: &Axis) -> bool {
-    match axis.rule {
-        Rule::Sliding { kernel, dilation, .. } => {
-            (kernel - 1).saturating_mul(dilation) < axis.len().saturating_mul(2) + 64
-        }
-        Rule::Adaptive | Rule::Listed(_) => false,
-    }
-}
-
-/// A stretch of columns; some may lie outside the axis.
-#[derive(Debug, Clone, Copy)]
-struct Span {
-    first: isize,
-    end: isize,
-}
-
-impl Span {
-    fn len(self) -> usize {
-        (self.end - self.first).unsigned_abs()
-    }
-
-    /// The stretch that covers both.
-    fn join(self, other: Self) -> Self {
-        match (self.len(), other.len()) {
-            (_, 0) => self,
-            (0, _) => other,
-            _ => Self { first: self.first.min(other.first), end: self.end.max(other.end) },
-        }
-    }
-}
-
-/// The columns that output `o` reads from the line.
-fn span(axis: &Axis, padded: bool, o: usize) -> Span {
-    if padded {
-        let first = axis.start(o);
-        return Span { first, end: first + axis.max_reach() as isize + 1 };
-    }
-    let taps = axis.taps(o);
-    let end = if taps.count == 0 { taps.first } else { taps.end() };
-    Span { first: taps.first as isize, end: end as isize }
 }

@@ -5,12 +5,12 @@ use std::ops::Range;
 use smallvec::SmallVec;
 
 use super::band::{AxisTaps, Band, OutputRow};
+use super::chunk::Chunk;
 use super::line::{Slide, Stretch, stretches};
-use super::plan::{Chunk, Plan};
+use super::plan::Plan;
 use super::{Kernel, Rows, ScanRows, Target, staged};
 use crate::geometry::Geometry;
 use crate::reduce::Divisor;
-use crate::window::Rule;
 use crate::{Execution, View};
 
 /// Output rows that are listed for planes to have in common.
@@ -229,10 +229,8 @@ impl<T: Copy + Default, K: Kernel<T>> Sweep<'_, '_, T, K> {
             chunk,
             stretches,
             lanes: place.lanes,
-            stride: match plan.columns.axis.rule {
-                Rule::Sliding { stride, .. } => stride,
-                _ => 1,
-            },
+            stride: plan.stride,
+            rows_in_one: plan.rows_in_one,
             out_stride: place.output[plan.rows.len()],
             divisor: plan.divisor,
             levels: plan.levels,
@@ -277,7 +275,8 @@ impl<T: Copy + Default, K: Kernel<T>> Sweep<'_, '_, T, K> {
     /// How many rows, in how many bands, repeat from the cursor on, if that is worth while.
     fn period(&self, cursor: &Cursor, count: usize) -> Option<Period> {
         let (plan, rows) = (self.plan, self.plan.output_rows());
-        let planes = (plan.band / rows).max(1);
+        // Listing a row takes longer than pooling it.
+        let planes = (plan.band / rows).min(count / rows / 8).max(1);
         let period = Period { rows: planes * rows, bands: (planes * rows).div_ceil(plan.band) };
         let repeats = plan.runs_on()
             && plan.free.len() == 1

@@ -73,7 +73,30 @@ macro_rules! in_tiles {
     }};
 }
 
+/// Evaluates `$body` with `$L` set to the lanes of `$bytes` bytes that one 64-byte vector holds.
+macro_rules! with_lanes {
+    ($bytes:expr, |$L:ident| $body:expr) => {
+        match const { $bytes } {
+            1 => with_lanes!(@lanes $L, 64, $body),
+            2 => with_lanes!(@lanes $L, 32, $body),
+            4 => with_lanes!(@lanes $L, 16, $body),
+            _ => with_lanes!(@lanes $L, 8, $body),
+        }
+    };
+    (@lanes $L:ident, $lanes:expr, $body:expr) => {{
+        const $L: usize = $lanes;
+        $body
+    }};
+}
+
+/// `n` tiles that follow one another from element `at` on; checked here, so that a loop over them
+/// need not.
+#[inline(always)]
+pub(crate) fn tiles<T, const L: usize>(elements: &[T], at: usize, n: usize) -> &[[T; L]] {
+    &elements[at..].as_chunks::<L>().0[..n]
+}
+
 /// Bytes of one vector in [`in_tiles`].
 pub(crate) const VECTOR_BYTES: usize = 64;
 
-pub(crate) use in_tiles;
+pub(crate) use {in_tiles, with_lanes};

@@ -2,8 +2,7 @@
 
 use super::{Tensor, check_shape, check_shapes};
 use crate::element::{Accumulator, Mean};
-use crate::kernel::fold::Fold;
-use crate::kernel::pool;
+use crate::kernel::fold;
 use crate::kernel::spread::{self, Scales};
 use crate::reduce::Average;
 pub use crate::reduce::Divisor;
@@ -113,11 +112,7 @@ fn common_divisor(geometry: &Geometry, divisor: Divisor) -> Option<i64> {
 }
 
 fn axis_counts(axis: &Axis, divisor: Divisor) -> Vec<i64> {
-    let count = |o| match divisor {
-        Divisor::PaddedWindow => axis.padded_count(o),
-        _ => axis.taps(o).count,
-    };
-    (0..axis.outputs()).map(|o| count(o) as i64).collect()
+    (0..axis.outputs()).map(|o| axis.counted(o, divisor)).collect()
 }
 
 /// One over the divisor of every output of a plane, in C order.
@@ -134,9 +129,7 @@ fn summed_in<T: Mean, A: Accumulator<T>>(
     geometry: &Geometry,
     divisor: Divisor,
     input: &View<'_, T>,
-    mut output: ViewMut<'_, T>,
+    output: ViewMut<'_, T>,
 ) {
-    let shared = output.shared();
-    let kernel = Fold { reduce: Average::<A>::NEW, level: execution.chosen_level() };
-    pool(execution, kernel, geometry, divisor, input, shared, output.strides());
+    fold::pool(execution, Average::<A>::NEW, geometry, divisor, input, output);
 }

@@ -5,9 +5,8 @@ use std::marker::PhantomData;
 use super::{Tensor, check_planes, check_shape, check_shapes};
 use crate::element::{Accumulator, Element, Mean, Position};
 use crate::kernel::argmax::ArgMax;
-use crate::kernel::fold::Fold;
-use crate::kernel::pool;
 use crate::kernel::scatter::{Meet, scatter};
+use crate::kernel::{fold, pool};
 use crate::reduce::{Divisor, Maximum};
 use crate::view::Shared;
 use crate::{Execution, Geometry, PoolError, View, ViewMut};
@@ -42,12 +41,10 @@ pub fn max_into<T: Element>(
     execution: &Execution<'_>,
     geometry: &Geometry,
     input: &View<'_, T>,
-    mut output: ViewMut<'_, T>,
+    output: ViewMut<'_, T>,
 ) -> Result<(), PoolError> {
     check_shapes(geometry, input, &output)?;
-    let shared = output.shared();
-    let kernel = Fold { reduce: Maximum, level: execution.chosen_level() };
-    pool(execution, kernel, geometry, Divisor::Fixed(1), input, shared, output.strides());
+    fold::pool(execution, Maximum, geometry, Divisor::Fixed(1), input, output);
     Ok(())
 }
 

@@ -2,8 +2,7 @@
 
 use super::check_shapes;
 use crate::element::{Accumulator, Mean};
-use crate::kernel::fold::Fold;
-use crate::kernel::pool;
+use crate::kernel::fold;
 use crate::reduce::{Divisor, Power, Reduce, Square};
 use crate::{Execution, Geometry, PoolError, View, ViewMut};
 
@@ -43,9 +42,7 @@ fn reduced_by<T: Mean, R: Reduce<T>>(
     geometry: &Geometry,
     reduce: R,
     input: &View<'_, T>,
-    mut output: ViewMut<'_, T>,
+    output: ViewMut<'_, T>,
 ) {
-    let shared = output.shared();
-    let kernel = Fold { reduce, level: execution.chosen_level() };
-    pool(execution, kernel, geometry, Divisor::PaddedWindow, input, shared, output.strides());
+    fold::pool(execution, reduce, geometry, Divisor::PaddedWindow, input, output);
 }

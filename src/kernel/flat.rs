@@ -1,0 +1,350 @@
+//! Windows that keep the shape of a plane: planes that follow one another are one long row.
+//!
+//! Where the stride is one and the padding makes up for the window, a tap lies equally far from
+//! every output, so rows of any length fill vectors. What a tap would find beyond the edge of a
+//! plane, in the row or the plane next to it, is masked: a table says for every position of the
+//! plane which taps lie inside.
+
+use std::iter::repeat_n;
+
+use smallvec::SmallVec;
+
+use super::fold::Fold;
+use super::planes::{Axes, merged, offsets, volume};
+use super::tile::{VECTOR_BYTES, in_tiles};
+use crate::reduce::{Divisor, Reduce};
+use crate::simd::{Work, dispatch};
+use crate::view::{Shared, masked};
+use crate::window::{Axis, Rule};
+use crate::{Execution, Geometry, View};
+
+/// Outputs that are computed together: their line and tables stay in a first-level cache.
+const CHUNK: usize = 1024;
+
+/// Longer rows fill vectors by themselves.
+const LONGEST_ROW: usize = 64;
+
+/// Planes of more elements would have tables that leave the cache.
+const LARGEST_PLANE: usize = 4096;
+
+/// Longer windows share work along a line.
+const LONGEST_WINDOW: usize = 6;
+
+/// Set for the taps that lie inside the plane.
+type Mask = u16;
+
+/// A tap of all windows, relative to the output's position.
+#[derive(Debug, Clone, Copy)]
+struct Tap {
+    offset: isize,
+    bit: Mask,
+}
+
+/// The taps along some pooled axes, and for every position on those the taps inside.
+struct Taps {
+    taps: SmallVec<[Tap; 9]>,
+    inside: Vec<Mask>,
+}
+
+impl Taps {
+    /// The taps along `axes`, the innermost of which has neighbours `step` positions apart; none
+    /// if those are more than a mask has bits for.
+    fn along(axes: &[(usize, Axis)], mut step: usize) -> Option<Self> {
+        let tap = Tap { offset: 0, bit: 1 };
+        let mut all = Self { taps: SmallVec::from_slice(&[tap]), inside: vec![1] };
+        for (_, axis) in axes.iter().rev() {
+            all = all.within(axis, step)?;
+            step *= axis.len();
+        }
+        Some(all)
+    }
+
+    /// The same taps around every tap of one more axis, which steps by `step` positions.
+    fn within(&self, axis: &Axis, step: usize) -> Option<Self> {
+        let Rule::Sliding { kernel, dilation, .. } = axis.rule else { return None };
+        let inner = self.taps.len();
+        if inner * kernel > Mask::BITS as usize {
+            return None;
+        }
+        let mut taps = SmallVec::new();
+        for j in 0..kernel {
+            let along = axis.start(0) + (j * dilation) as isize;
+            for tap in &self.taps {
+                let offset = along * step as isize + tap.offset;
+                taps.push(Tap { offset, bit: 1 << taps.len() });
+            }
+        }
+        let mut inside = Vec::with_capacity(axis.len() * self.inside.len());
+        for o in 0..axis.len() {
+            let kept = axis.taps(o);
+            let skipped = (kept.first as isize - axis.start(o)).unsigned_abs() / dilation;
+            // A factor that repeats the inner mask once for every tap that is kept.
+            let repeat = (0..kept.count).fold(0, |bits, j| bits | 1 << ((skipped + j) * inner));
+            inside.extend(self.inside.iter().map(|mask: &Mask| mask * repeat));
+        }
+        Some(Self { taps, inside })
+    }
+
+    /// How far the taps reach before and after the output.
+    fn reach(&self) -> [usize; 2] {
+        let offsets = || self.taps.iter().map(|tap| tap.offset);
+        let before = offsets().min().unwrap_or(0).min(0).unsigned_abs();
+        [before, offsets().max().unwrap_or(0).max(0).unsigned_abs()]
+    }
+}
+
+/// A problem whose planes are one long row.
+pub(crate) struct Flat<S> {
+    /// The places of rows of planes.
+    outer: Axes<2>,
+    /// Elements of such a row, and of a plane.
+    run: usize,
+    plane: usize,
+    rows: Taps,
+    columns: Taps,
+    /// Of every position of a plane, or of all.
+    scales: Vec<S>,
+    same_scale: bool,
+}
+
+impl<S: Copy> Flat<S> {
+    /// The problem in this form, if it has it and gains by it.
+    pub(crate) fn new<T, R: Reduce<T, Scale = S>>(
+        reduce: R,
+        geometry: &Geometry,
+        divisor: Divisor,
+        strides: [&[isize]; 2],
+    ) -> Option<Self> {
+        let pooled = geometry.pooled();
+        if !pooled.iter().all(|(_, axis)| keeps_length(axis)) {
+            return None;
+        }
+        let (_, columns) = pooled.last()?;
+        let mut plane = 1;
+        for (axis, windows) in pooled.iter().rev() {
+            let step = plane as isize;
+            let apart = windows.len() > 1 && strides.iter().any(|strides| strides[*axis] != step);
+            plane *= windows.len();
+            if apart || plane > LARGEST_PLANE {
+                return None;
+            }
+        }
+        let is_free = |axis: usize| pooled.iter().all(|(pooled, _)| *pooled != axis);
+        let mut outer = merged(geometry.input_shape(), strides, is_free);
+        let planes = match outer.last() {
+            Some(&(planes, steps)) if steps == [plane as isize; 2] => planes,
+            _ => 1,
+        };
+        if planes > 1 {
+            outer.pop();
+        }
+        // A few small planes are done before the tables are made.
+        if columns.len() > LONGEST_ROW || planes * plane < CHUNK {
+            return None;
+        }
+        let (columns, rows) = pooled.split_last()?;
+        let width = columns.1.len();
+        let mut rows = Taps::along(rows, width)?;
+        rows.inside = rows.inside.iter().flat_map(|&mask| repeat_n(mask, width)).collect();
+        let columns = Taps::along(std::slice::from_ref(columns), 1)?;
+        let mut flat = Self {
+            outer,
+            run: planes * plane,
+            plane,
+            rows,
+            columns,
+            scales: Vec::new(),
+            same_scale: true,
+        };
+        flat.list_scales(reduce, pooled, divisor);
+        flat.repeat();
+        Some(flat)
+    }
+
+    /// The scales of all positions, or one if they are the same.
+    fn list_scales<T, R: Reduce<T, Scale = S>>(
+        &mut self,
+        reduce: R,
+        pooled: &[(usize, Axis)],
+        divisor: Divisor,
+    ) {
+        let mut divisors = vec![1];
+        if let Divisor::Fixed(divisor) = divisor {
+            divisors[0] = divisor;
+        } else {
+            let counts = pooled.iter().map(|(_, axis)| {
+                (0..axis.outputs()).map(|o| axis.counted(o, divisor)).collect::<Vec<_>>()
+            });
+            let counts: SmallVec<[_; 3]> = counts.collect();
+            let same = |counts: &Vec<_>| counts.iter().all(|&count| count == counts[0]);
+            self.same_scale = counts.iter().all(same);
+            for mut counts in counts {
+                counts.truncate(if self.same_scale { 1 } else { counts.len() });
+                let of_axis = |outer: i64| counts.iter().map(move |&n| outer.saturating_mul(n));
+                divisors = divisors.into_iter().flat_map(of_axis).collect();
+            }
+        }
+        self.scales = divisors.into_iter().map(|divisor| reduce.scale(divisor)).collect();
+    }
+
+    /// Makes the tables long enough that no chunk has to turn back.
+    fn repeat(&mut self) {
+        let len = self.plane + self.line_len();
+        repeated(&mut self.rows.inside, len);
+        repeated(&mut self.columns.inside, len);
+        repeated(&mut self.scales, if self.same_scale { 4 * VECTOR_BYTES } else { len });
+    }
+
+    /// Elements of a line: a chunk, what its taps reach, and what vectors may write too much.
+    fn line_len(&self) -> usize {
+        let [before, after] = self.columns.reach();
+        before + CHUNK + after + 4 * VECTOR_BYTES
+    }
+
+    /// Pools `input` into `out`.
+    pub(crate) fn pool<T: Copy + Send + Sync + Default, R: Reduce<T, Scale = S>>(
+        &self,
+        execution: &Execution<'_>,
+        fold: Fold<R>,
+        input: &View<'_, T>,
+        out: Shared<T>,
+    ) where
+        S: Send + Sync,
+    {
+        let chunks = self.run.div_ceil(CHUNK);
+        let grains = volume(&self.outer) * chunks;
+        let bytes = 2 * volume(&self.outer) * self.run * size_of::<T>();
+        let tasks = execution.tasks(bytes).min(grains);
+        execution.run(tasks, |task| {
+            let mut line = vec![fold.reduce.identity(); self.line_len()];
+            let mut staged = Vec::new();
+            for grain in task * grains / tasks..(task + 1) * grains / tasks {
+                let [at, out_at] = offsets(&self.outer, grain / chunks);
+                let first = grain % chunks * CHUNK;
+                let count = CHUNK.min(self.run - first);
+                let at = input.origin() as isize + at + first as isize;
+                let (src, start) = self.readable(input.data(), at, count, &mut staged);
+                // SAFETY: every chunk has outputs of its own.
+                let dst = unsafe { out.run(out_at + first as isize, count) };
+                let line = &mut line;
+                let reduce = fold.reduce;
+                dispatch(fold.level, FoldFlat { reduce, flat: self, src, start, first, line, dst });
+            }
+        });
+    }
+
+    /// A slice with everything that vectors of the chunk at `at` may read, and the position of
+    /// `at` in it; from `staged` if the array ends too soon.
+    fn readable<'a, T: Copy + Default>(
+        &self,
+        data: &'a [T],
+        at: isize,
+        count: usize,
+        staged: &'a mut Vec<T>,
+    ) -> (&'a [T], usize) {
+        let ([up, down], [left, right]) = (self.rows.reach(), self.columns.reach());
+        let before = up + left;
+        let len = before + count + right + down + 2 * VECTOR_BYTES;
+        let first = at - before as isize;
+        let inside = |position: isize| position.clamp(0, data.len() as isize).unsigned_abs();
+        let (from, to) = (inside(first), inside(first + len as isize));
+        if to - from == len {
+            return (&data[from..to], before);
+        }
+        staged.clear();
+        staged.resize(len, T::default());
+        let skipped = (from as isize - first).unsigned_abs();
+        staged[skipped..skipped + to - from].copy_from_slice(&data[from..to]);
+        (staged, before)
+    }
+}
+
+/// Goes on with a table from its start, until it has `len` entries.
+fn repeated<E: Copy>(table: &mut Vec<E>, len: usize) {
+    table.reserve_exact(len.saturating_sub(table.len()));
+    while table.len() < len {
+        table.extend_from_within(..table.len().min(len - table.len()));
+    }
+}
+
+/// Whether an axis has as many outputs as elements, in short windows: those are reduced tap by tap
+/// in every memory layout, and longer ones share work that masks would undo.
+fn keeps_length(axis: &Axis) -> bool {
+    match axis.rule {
+        Rule::Sliding { kernel, stride: 1, dilation, .. } => {
+            kernel <= LONGEST_WINDOW && dilation <= CHUNK && axis.outputs() == axis.len()
+        }
+        _ => false,
+    }
+}
+
+/// Reduces the windows of a chunk: along the rows into the line, and along the columns from there.
+struct FoldFlat<'a, T, R: Reduce<T>> {
+    reduce: R,
+    flat: &'a Flat<R::Scale>,
+    src: &'a [T],
+    /// Position in `src` of the chunk's first output, whose position in the run is `first`.
+    start: usize,
+    first: usize,
+    line: &'a mut [R::Partial],
+    dst: &'a mut [std::mem::MaybeUninit<T>],
+}
+
+impl<T: Copy, R: Reduce<T>> Work for FoldFlat<'_, T, R> {
+    #[inline(always)]
+    fn run(self) {
+        let Self { reduce, flat, src, start, first, line, dst } = self;
+        let [before, after] = flat.columns.reach();
+        let count = dst.len();
+        let phase = (first % flat.plane + flat.plane - before % flat.plane) % flat.plane;
+        let inside = &flat.rows.inside[phase..];
+        in_tiles!(
+            two,
+            size_of::<R::Partial>(),
+            before + count + after,
+            line.len(),
+            true,
+            |at, L| {
+                let inside = &inside[at..at + L];
+                let mut acc = [reduce.identity(); L];
+                for tap in &flat.rows.taps {
+                    let at = (start - before + at).wrapping_add_signed(tap.offset);
+                    let row = &src[at..at + L];
+                    let mut loaded = [reduce.identity(); L];
+                    for l in 0..L {
+                        loaded[l] = reduce.load(row[l]);
+                    }
+                    let kept = masked(&loaded, reduce.identity(), inside, tap.bit);
+                    for l in 0..L {
+                        acc[l] = reduce.combine(acc[l], kept[l]);
+                    }
+                }
+                line[at..at + L].copy_from_slice(&acc);
+            }
+        );
+        let phase = first % flat.plane;
+        let inside = &flat.columns.inside[phase..];
+        let step = usize::from(!flat.same_scale);
+        in_tiles!(two, size_of::<R::Partial>(), count, count, true, |at, L| {
+            let inside = &inside[at..at + L];
+            let mut acc = [reduce.identity(); L];
+            for tap in &flat.columns.taps {
+                let at = (before + at).wrapping_add_signed(tap.offset);
+                let mut row = [reduce.identity(); L];
+                row.copy_from_slice(&line[at..at + L]);
+                let kept = masked(&row, reduce.identity(), inside, tap.bit);
+                for l in 0..L {
+                    acc[l] = reduce.combine(acc[l], kept[l]);
+                }
+            }
+            // Copied: the compiler could not know that results are not written over them.
+            let scales = &flat.scales[step * (phase + at)..][..L];
+            let mut scale = [scales[0]; L];
+            scale.copy_from_slice(scales);
+            let dst = &mut dst[at..at + L];
+            for l in 0..L {
+                dst[l].write(reduce.finish(acc[l], scale[l]));
+            }
+        });
+    }
+}

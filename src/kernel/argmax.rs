@@ -45,7 +45,7 @@ impl<T: Element, P: Position> Kernel<T> for ArgMax<P> {
             in_place: false,
             overlap: true,
             scans: false,
-            in_pairs: false,
+            direct: false,
         }
     }
 
@@ -66,7 +66,7 @@ impl<T: Element, P: Position> Kernel<T> for ArgMax<P> {
         unreachable!("the traits say that this kernel does not scan");
     }
 
-    fn pairs(&self, _src: &[T], _band: &Band, _slide: &Slide<'_>, _out: Self::Out) {
+    fn direct(&self, _src: &[T], _band: &Band, _slide: &Slide<'_>, _out: Self::Out) {
         unreachable!("the traits say that this kernel needs lines");
     }
 

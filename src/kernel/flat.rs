@@ -27,8 +27,8 @@ const LONGEST_ROW: usize = 64;
 /// Planes of more elements would have tables that leave the cache.
 const LARGEST_PLANE: usize = 4096;
 
-/// Longer windows share work along a line.
-const LONGEST_WINDOW: usize = 6;
+/// Longer windows share work along a line; these are reduced tap by tap everywhere.
+pub(super) const LONGEST_WINDOW: usize = 6;
 
 /// Set for the taps that lie inside the plane.
 type Mask = u16;

@@ -1,10 +1,11 @@
 //! Folding: the rows of a window become one row of a line, which [`slide`](super::slide) reduces to
-//! outputs; pairs of columns go straight to the output.
+//! outputs.
 
 use std::mem::MaybeUninit;
 
 use super::apart::FoldApart;
 use super::band::{Band, OutputRow, RowTap};
+use super::direct::{FoldLanes, FoldPairs};
 use super::few::FoldFew;
 use super::flat::Flat;
 use super::line::{Apart, Slide, Stretch};
@@ -12,10 +13,10 @@ use super::plan::Traits;
 use super::scan::ScanFold;
 use super::slide::{FoldInParts, FoldLevels, FoldRuns};
 use super::tile::{VECTOR_BYTES, in_tiles, tiles, with_lanes};
-use super::{Kernel, Rows, ScanRows, Target, sweep};
+use super::{Kernel, Rows, ScanRows, Target, small, sweep};
 use crate::reduce::{Divisor, Reduce};
 use crate::simd::{Work, dispatch, prefetch};
-use crate::view::{Shared, even_and_odd, same_type};
+use crate::view::{Shared, same_type};
 use crate::{Execution, Geometry, Level, View, ViewMut};
 
 /// Bytes that reading runs ahead of folding.
@@ -32,6 +33,9 @@ pub(crate) fn pool<T: Copy + Default + Send + Sync + 'static, R: Reduce<T>>(
 ) {
     let fold = Fold { reduce, level: execution.chosen_level() };
     let out = output.shared();
+    if small::suits(geometry) {
+        return small::pool(reduce, geometry, divisor, input, out, output.strides());
+    }
     let strides = [input.strides(), output.strides()];
     match Flat::new::<T, R>(reduce, geometry, divisor, strides) {
         Some(flat) => flat.pool(execution, fold, input, out),
@@ -58,7 +62,7 @@ impl<T: Copy + Send + Sync + 'static, R: Reduce<T>> Kernel<T> for Fold<R> {
             in_place: R::LOADS_AS_IS && same_type::<T, R::Partial>(&[]).is_some(),
             overlap: R::IDEMPOTENT,
             scans: true,
-            in_pairs: true,
+            direct: true,
         }
     }
 
@@ -97,8 +101,12 @@ impl<T: Copy + Send + Sync + 'static, R: Reduce<T>> Kernel<T> for Fold<R> {
         }
     }
 
-    fn pairs(&self, src: &[T], band: &Band, slide: &Slide<'_>, out: Self::Out) {
-        dispatch(self.level, FoldPairs { reduce: self.reduce, src, band, slide, out });
+    fn direct(&self, src: &[T], band: &Band, slide: &Slide<'_>, out: Self::Out) {
+        let &Self { reduce, level } = self;
+        match slide.lanes {
+            1 => dispatch(level, FoldPairs { reduce, src, band, slide, out }),
+            _ => dispatch(level, FoldLanes { reduce, src, band, slide, out }),
+        }
     }
 }
 
@@ -232,7 +240,7 @@ impl<T: Copy + Send + Sync> Target for Shared<T> {
 
 /// Folds `N` neighbours of every row onto `acc`, those of a row without offset being at `at`.
 #[inline(always)]
-fn fold_rows<T: Copy, R: Reduce<T>, const N: usize>(
+pub(super) fn fold_rows<T: Copy, R: Reduce<T>, const N: usize>(
     reduce: R,
     mut acc: [R::Partial; N],
     src: &[T],
@@ -251,23 +259,6 @@ fn fold_rows<T: Copy, R: Reduce<T>, const N: usize>(
         }
     }
     acc
-}
-
-/// The same from the first row on.
-#[inline(always)]
-fn first_rows<T: Copy, R: Reduce<T>, const N: usize>(
-    reduce: R,
-    src: &[T],
-    at: usize,
-    taps: &[RowTap],
-    reach: isize,
-) -> [R::Partial; N] {
-    let first = &src[at.wrapping_add_signed(taps[0].offset)..][..N];
-    let mut acc = [reduce.load(first[0]); N];
-    for l in 0..N {
-        acc[l] = reduce.load(first[l]);
-    }
-    fold_rows(reduce, acc, src, at, &taps[1..], reach)
 }
 
 /// Folds `K` rows, those of a row without offset being at `at`, into whole tiles.
@@ -352,45 +343,6 @@ impl<T: Copy, R: Reduce<T>> Work for FoldRows<'_, T, R> {
             for padding in &mut row[len..len + after] {
                 *padding = reduce.identity();
             }
-        }
-    }
-}
-
-/// Reduces windows of two columns that follow one another without overlap or gap, straight from the
-/// input: nothing is used twice, so nothing is kept in a line.
-struct FoldPairs<'a, T, R: Reduce<T>> {
-    reduce: R,
-    src: &'a [T],
-    band: &'a Band,
-    slide: &'a Slide<'a>,
-    out: Shared<T>,
-}
-
-impl<T: Copy, R: Reduce<T>> Work for FoldPairs<'_, T, R> {
-    #[inline(always)]
-    fn run(self) {
-        let Self { reduce, src, band, slide, out } = self;
-        let stretch = &slide.stretches[0];
-        let n = stretch.outputs;
-        for (fold, row) in band.folds.iter().zip(&band.rows) {
-            let scale = reduce.scale(slide.divisor(stretch, row));
-            let taps = &band.taps[fold.first..fold.end];
-            let start = fold.src.wrapping_add_signed(band.src_base);
-            let readable = src.len().saturating_sub(start.wrapping_add_signed(fold.reach)) / 2;
-            let at = band.out_base + row.out + stretch.output as isize;
-            let room = slide.room(row, stretch.output as isize).max(n);
-            // SAFETY: the sweep hands every output position to one task only, which writes all of
-            // the room in the order of the rows.
-            let dst = unsafe { out.run(at, room) };
-            in_tiles!(one, size_of::<R::Partial>(), n, room.min(readable), true, |at, L| {
-                let first = start.wrapping_add(2 * at);
-                let dst = &mut dst[at..at + L];
-                let columns = first_rows(reduce, src, first, taps, fold.reach);
-                let (even, odd) = even_and_odd::<_, { 2 * L }, L>(&columns);
-                for l in 0..L {
-                    dst[l].write(reduce.finish(reduce.combine(even[l], odd[l]), scale));
-                }
-            });
         }
     }
 }

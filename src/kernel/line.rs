@@ -43,6 +43,8 @@ pub(crate) struct Slide<'a> {
     pub(crate) stride: usize,
     /// Whether folded rows follow one another as windows do.
     pub(crate) rows_in_one: bool,
+    /// Elements between columns in the input, and between outputs.
+    pub(crate) in_stride: isize,
     pub(crate) out_stride: isize,
     pub(crate) divisor: Divisor,
     pub(crate) levels: Levels,

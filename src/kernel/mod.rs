@@ -9,6 +9,7 @@ mod apart;
 pub(crate) mod argmax;
 mod band;
 mod chunk;
+mod direct;
 mod few;
 mod flat;
 pub(crate) mod fold;
@@ -20,6 +21,7 @@ pub(crate) mod planes;
 mod scan;
 pub(crate) mod scatter;
 mod slide;
+mod small;
 pub(crate) mod spread;
 mod staged;
 mod sweep;
@@ -52,8 +54,8 @@ pub(crate) trait Kernel<T>: Copy + Send + Sync {
     fn scan(&self, line: &mut Self::Line, src: &[T], scan: &ScanRows);
     /// Reduces windows along folded rows to outputs.
     fn slide(&self, from: Rows<'_, T, Self::Line>, band: &Band, slide: &Slide<'_>, out: Self::Out);
-    /// Reduces windows of two columns each that follow one another, straight from the input.
-    fn pairs(&self, src: &[T], band: &Band, slide: &Slide<'_>, out: Self::Out);
+    /// Reduces windows that share nothing straight from the input: pairs of columns, or lanes.
+    fn direct(&self, src: &[T], band: &Band, slide: &Slide<'_>, out: Self::Out);
 }
 
 /// Where the rows to slide along are.

@@ -10,6 +10,7 @@ use smallvec::SmallVec;
 use super::band::ROWS_AT_ONCE;
 use super::chunk::{Chunk, chunks_of, holds_padding};
 use super::line::Levels;
+use super::tile::VECTOR_BYTES;
 use crate::geometry::{Dims, Geometry};
 use crate::reduce::Divisor;
 use crate::window::{Axis, Rule, Taps};
@@ -103,8 +104,8 @@ pub(crate) struct Traits {
     pub(crate) overlap: bool,
     /// Whether it can fold the rows of long windows in two scans.
     pub(crate) scans: bool,
-    /// Whether it can reduce pairs of columns without a line.
-    pub(crate) in_pairs: bool,
+    /// Whether it can reduce windows straight from the input, without a line.
+    pub(crate) direct: bool,
 }
 
 /// Long windows of neighbouring rows, folded in two scans: every window is the end of one block of
@@ -161,8 +162,8 @@ pub(crate) struct Plan<'g> {
     slack: usize,
     /// Whether rows are slid along where they are, because nothing has to be folded.
     pub(crate) in_place: bool,
-    /// Whether windows are pairs of columns that are reduced straight from the input.
-    pub(crate) pairs: bool,
+    /// Whether windows share nothing and are reduced straight from the input.
+    pub(crate) direct: bool,
     /// How rows of long windows are folded.
     pub(crate) scan: Option<Scan>,
     /// How long windows are put together along a row.
@@ -204,17 +205,27 @@ impl<'g> Plan<'g> {
         let (lanes, lane_block, gathered) = choose_lanes(&mut free, &columns, plane_bytes, traits);
         let scan = Scan::new(&rows).filter(|_| traits.scans);
         let rows_at_once: usize = rows.iter().map(|row| row.axis.max_count()).product();
-        let pairs = traits.in_pairs
-            && has_pairs(columns.axis)
-            && columns.axis.len() * traits.element >= LONG_PAIRS_BYTES
-            && (columns.input, columns.output, lanes.len) == (1, 1, 1)
+        let whole = match lanes.len {
+            1 => {
+                has_pairs(columns.axis)
+                    && columns.axis.len() * traits.element >= LONG_PAIRS_BYTES
+                    && (columns.input, columns.output) == (1, 1)
+            }
+            _ => {
+                !gathered
+                    && lane_block * traits.element >= VECTOR_BYTES
+                    && share_nothing(columns.axis)
+            }
+        };
+        let direct = traits.direct
+            && whole
             && rows_at_once <= ROWS_AT_ONCE
             && rows.iter().all(|row| row.rows.iter().all(|row| row.taps.count > 0))
             && scan.is_none();
         let column_bytes = traits.line_element * lane_block;
         let line_bytes = if scan.is_some() { SCAN_BYTES } else { LINE_BYTES };
         let capacity = match scan {
-            _ if pairs => usize::MAX,
+            _ if direct => usize::MAX,
             Some(scan) => line_bytes / scan.rows / column_bytes,
             None => line_bytes / column_bytes,
         };
@@ -225,7 +236,7 @@ impl<'g> Plan<'g> {
         };
         let contiguous = columns.input == if lanes.len == 1 { 1 } else { lane_block as isize };
         let in_place = traits.in_place
-            && !pairs
+            && !direct
             && levels.count == 0
             && (contiguous && lanes.len == lane_block || gathered)
             && rows.iter().all(|row| row.rows.iter().all(|row| row.taps.count == 1))
@@ -258,7 +269,7 @@ impl<'g> Plan<'g> {
             slack: traits.vector,
             band,
             in_place,
-            pairs,
+            direct,
             scan,
             levels,
             divisor,
@@ -269,7 +280,7 @@ impl<'g> Plan<'g> {
 
     /// Elements of the line: folded rows, levels, and what vectors may read past them.
     pub(crate) fn line_len(&self) -> usize {
-        if self.in_place || self.pairs {
+        if self.in_place || self.direct {
             0
         } else {
             self.pitch * (self.band + self.levels.count as usize + 1) + self.slack
@@ -303,6 +314,15 @@ fn window_stride(axis: &Axis) -> usize {
         Rule::Sliding { stride, .. } => stride,
         _ => 1,
     }
+}
+
+/// Whether windows lie apart on an axis, or side by side, none of them clipped.
+fn share_nothing(axis: &Axis) -> bool {
+    let short = match axis.rule {
+        Rule::Sliding { kernel, stride, dilation: 1, .. } => kernel <= stride.min(ROWS_AT_ONCE),
+        _ => false,
+    };
+    short && axis.whole_windows() == (0..axis.outputs())
 }
 
 /// Whether windows are pairs that lie side by side on an axis, none of them clipped.

@@ -3,7 +3,7 @@
 use super::ScanRows;
 use super::tile::in_tiles;
 use crate::reduce::Reduce;
-use crate::simd::Work;
+use crate::simd::{Work, prefetch};
 
 /// Folds rows of elements into one row of partial results per window.
 ///
@@ -27,6 +27,8 @@ impl<T: Copy, R: Reduce<T>> Work for ScanFold<'_, T, R> {
         in_tiles!(pairs, size_of::<R::Partial>(), scan.len, room, true, |at, L| {
             let tile = |row: usize| {
                 let start = scan.src.wrapping_add_signed(row as isize * scan.step) + at;
+                // Rows are pages apart, where nothing but this asks for the next tile in time.
+                prefetch(src, start + L);
                 &src[start..][..L]
             };
             let mut windows = 0..0;

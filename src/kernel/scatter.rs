@@ -19,8 +19,9 @@ pub(crate) trait Meet<T>: Copy + Send + Sync {
     fn join(self, sum: Self::Sum, element: T) -> Self::Sum;
     /// The result of all.
     fn finish(self, sum: Self::Sum) -> T;
-    /// Whether an element may be written over the result `there` as if nothing were.
-    fn replaces(self, there: T) -> bool;
+    /// The results of elements and of one more, where results can be joined as exactly as elements;
+    /// `there` is zero if there is none yet.
+    fn onto(self, there: T, element: T) -> Option<T>;
 }
 
 /// A plane that positions point into, and the arrays that are walked beside it.
@@ -222,8 +223,10 @@ impl<T: Copy + Default + Send + Sync, M: Meet<T>> Scatter<'_, T, M> {
                 // SAFETY: an element of the block, as `placed` has checked.
                 let slot = unsafe { &mut out.run(at, 1)[0] };
                 // SAFETY: filled above.
-                met |= !meet.replaces(unsafe { slot.assume_init_read() });
-                slot.write(meet.finish(meet.join(M::NONE, elements[i])));
+                let there = unsafe { slot.assume_init_read() };
+                let joined = meet.onto(there, elements[i]);
+                met |= joined.is_none();
+                slot.write(joined.unwrap_or_default());
             })?;
             meets |= met;
             Ok(())

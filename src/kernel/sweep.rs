@@ -231,6 +231,7 @@ impl<T: Copy + Default, K: Kernel<T>> Sweep<'_, '_, T, K> {
             lanes: place.lanes,
             stride: plan.stride,
             rows_in_one: plan.rows_in_one,
+            in_stride: place.input[plan.rows.len()],
             out_stride: place.output[plan.rows.len()],
             divisor: plan.divisor,
             levels: plan.levels,
@@ -319,7 +320,7 @@ impl<T: Copy + Default, K: Kernel<T>> Sweep<'_, '_, T, K> {
         let parts = match plan.in_place || columns == 0 || scan.is_some() {
             true => 0,
             // Single lanes that lie apart are copied next to one another first.
-            false if are_neighbours(stride, lanes, columns) || lanes == 1 => 1,
+            false if are_neighbours(stride, lanes, columns) || lanes == 1 || plan.direct => 1,
             false => columns,
         };
         let mut axes = SmallVec::new();
@@ -349,8 +350,8 @@ impl<T: Copy + Default, K: Kernel<T>> Sweep<'_, '_, T, K> {
         line: &mut K::Line,
         out: K::Out,
     ) {
-        if self.plan.pairs {
-            return self.kernel.pairs(src, band, slide, out);
+        if self.plan.direct {
+            return self.kernel.direct(src, band, slide, out);
         }
         if !self.plan.in_place {
             self.fold(src, place, slide.chunk, band, scan, line);

@@ -105,7 +105,7 @@ pub fn max_with_indices_into<T: Element>(
 /// The gradient of a maximum: every output's gradient is added where its maximum was.
 ///
 /// `axes` are the pooled axes and `indices` what [`max_with_indices`] gave; -1 is skipped.
-/// Gradients that meet are summed in a wider type and rounded once.
+/// Gradients that meet are summed in output order: halves in a wider type, rounded once.
 ///
 /// # Errors
 /// Shapes that do not match, or a position outside the plane.
@@ -144,10 +144,11 @@ impl<T: Element, A: Accumulator<T>> Meet<T> for Added<A, A::Scale> {
         sum.finish(self.one)
     }
 
-    /// A zero there adds nothing.
+    /// Halves would be rounded once for each gradient.
     #[inline(always)]
-    fn replaces(self, there: T) -> bool {
-        there == T::default()
+    fn onto(self, there: T, element: T) -> Option<T> {
+        let exact = size_of::<T>() >= 4 || there == T::default();
+        exact.then(|| self.finish(self.join(A::load(there), element)))
     }
 }
 

@@ -41,8 +41,8 @@ impl<T: Element> Meet<T> for Last {
     }
 
     #[inline(always)]
-    fn replaces(self, _there: T) -> bool {
-        true
+    fn onto(self, _there: T, element: T) -> Option<T> {
+        Some(element)
     }
 }
 

@@ -25,38 +25,63 @@ BENCH := benches/rivals
 RUST := $(shell find Cargo.toml Cargo.lock src python/Cargo.toml python/src -name '*.rs' -o -name 'Cargo.*')
 PACKAGE := $(shell find python/poolnd -name '*.py' -o -name '*.pyi' -o -name py.typed)
 LINTED := python tests/python examples benches tools
+# How long `make fuzz` runs, all targets together.
+SECONDS := 1800
+# Cases of each property under tools that slow everything down.
+FEW_CASES := 12
+HOST = $(shell rustc -vV | sed -n 's/^host: //p')
 
-.PHONY: help demo test bench fmt lint clean
+.PHONY: help demo test bench fuzz sanitize memcheck fmt lint clean
 help: ## list the verbs
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
 
 demo: begin $(STAMPS)/installed ## build and install poolnd, then take the tour
 	@.venv/bin/python examples/tour.py
 
-test: begin lint crate wheel-tests $(STAMPS)/sdist ## everything that CI runs
+test: begin lint crate fuzz-short wheel-tests $(STAMPS)/sdist ## everything that CI runs
 	$(STEP) end "make test"
 
 bench: begin $(STAMPS)/bench ## time other libraries beside poolnd; options in ARGS="--quick"
 	@.venv-bench/bin/python $(BENCH)/run.py $(ARGS)
 
+fuzz: begin ## fuzz the core for SECONDS=1800; inputs are kept in fuzz/corpus
+	@CARGO_TARGET_DIR=target/fuzz $(BASE) tools/fuzz.py $(SECONDS) $(TARGETS)
+
+# The sanitizer comes with stable Rust, only its flag does not.
+sanitize: begin ## the core's tests under AddressSanitizer
+	$(STEP) run "cargo test, AddressSanitizer" env RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address \
+		PROPTEST_CASES=$(FEW_CASES) cargo test --package poolnd --test core --target $(HOST) \
+		--target-dir target/sanitize
+
+# Valgrind knows no AVX-512 and says so to whom asks the processor: the tests do without.
+memcheck: begin ## the core's tests under valgrind
+	$(STEP) run "cargo test, valgrind" env PROPTEST_CASES=2 \
+		CARGO_TARGET_$(shell echo $(HOST) | tr a-z- A-Z_)_RUNNER="valgrind --quiet --error-exitcode=9" \
+		cargo test --package poolnd --test core --target $(HOST) --target-dir target/memcheck
+
 fmt: $(STAMPS)/tools ## format the Rust and the Python
 	cargo fmt --all
+	cargo fmt --manifest-path fuzz/Cargo.toml
 	.venv/bin/ruff check --quiet --fix $(LINTED)
 	.venv/bin/ruff format $(LINTED)
 
 lint: begin $(STAMPS)/tools ## rustfmt, clippy, ruff, mypy
 	$(STEP) run "cargo fmt --check" cargo fmt --all --check
 	$(STEP) run "clippy" cargo clippy --workspace --all-targets -- -D warnings
+	$(STEP) run "fuzz targets: cargo fmt --check" cargo fmt --manifest-path fuzz/Cargo.toml --check
+	$(STEP) run "fuzz targets: clippy" cargo clippy --manifest-path fuzz/Cargo.toml --target-dir target/fuzz \
+		--locked -- -D warnings
 	$(STEP) run "ruff format --check" .venv/bin/ruff format --check $(LINTED)
 	$(STEP) run "ruff check" .venv/bin/ruff check $(LINTED)
 	$(STEP) run "mypy --strict" .venv/bin/mypy
 
 clean: ## remove everything that was built
-	rm -rf target build .venv .venv-test .venv-sdist .venv-bench .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf target build .venv .venv-test .venv-sdist .venv-bench .mypy_cache .ruff_cache .pytest_cache .hypothesis \
+		fuzz/corpus fuzz/artifacts
 
 # The parts of `make test`.
 
-.PHONY: begin crate wheel-tests
+.PHONY: begin crate fuzz-short wheel-tests
 begin:
 	@test -n "$(BASE)" && sh tools/check-tools.sh
 	$(STEP) begin
@@ -67,6 +92,9 @@ crate:
 	$(STEP) run "the crate ships no Python" sh tools/forbid.sh '^python/|\.pyi?$$' \
 		cargo package --package poolnd --allow-dirty --list
 	$(STEP) run "cargo package" cargo package --package poolnd --allow-dirty
+
+fuzz-short:
+	$(STEP) run "fuzz targets, 3 seconds each" env CARGO_TARGET_DIR=target/fuzz $(BASE) tools/fuzz.py 24
 
 wheel-tests: $(STAMPS)/installed $(STAMPS)/clean-install
 	$(STEP) run "stubtest" env MYPYPATH=python .venv/bin/stubtest poolnd._core

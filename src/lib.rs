@@ -43,15 +43,21 @@
 //! - `rayon` (default): large calls are split over a rayon thread pool. Without it every call
 //!   stays on its thread.
 
+#![deny(unsafe_code)]
+
+#[allow(unsafe_code)]
 mod element;
 mod error;
 mod geometry;
 mod halves;
 mod kernel;
 mod parallel;
+#[allow(unsafe_code)]
 mod pool;
 mod reduce;
+#[allow(unsafe_code)]
 mod simd;
+#[allow(unsafe_code)]
 mod view;
 mod window;
 

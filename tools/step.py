@@ -14,7 +14,10 @@ from pathlib import Path
 LOGS = Path("target/make/logs")
 TIMES = LOGS / "times"
 # The closing lines of the test runners, which belong in the output of a run that went well too.
-RESULT = re.compile(r"test result: |=+ .*\b(passed|failed|errors?)\b.* =+$|\d+ passed, \d+ failed")
+RESULT = re.compile(
+    r"test result: |=+ .*\b(passed|failed|errors?)\b.* =+$|\d+ passed, \d+ failed"
+    r"|\w+ +[\d,]+ executions |hostile calls of "
+)
 
 
 def run(label: str, command: list[str]) -> int:

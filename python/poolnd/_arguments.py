@@ -55,6 +55,28 @@ def sizes(op: str, ndim: int, name: str, value: object) -> tuple[int, ...]:
     return (integer(op, name, value),) * ndim
 
 
+def truth(op: str, name: str, value: object) -> bool:
+    """Read anything that is true or false."""
+    try:
+        return bool(value)
+    except ValueError:  # an array of several elements is neither
+        raise TypeError(
+            f"{op}(): argument {name!r} must be true or false, not {type(value).__name__}"
+        ) from None
+
+
+def number(op: str, name: str, value: Any) -> float:
+    """Read a real number."""
+    if not isinstance(value, str | bytes | bytearray | np.flexible) and hasattr(value, "__float__"):
+        try:
+            return float(value)
+        except (TypeError, ValueError):  # an array of several elements, or a complex one
+            pass
+        except OverflowError as error:
+            raise PoolError(f"{op}: {name}={value} is out of range: {error}") from None
+    raise TypeError(f"{op}(): argument {name!r} must be a number, not {type(value).__name__}")
+
+
 def integer(op: str, name: str, value: Any) -> int:
     """Read a Python or NumPy integer."""
     # index() takes a bool for 0 or 1; as a size it is a slip, and PyTorch refuses it.

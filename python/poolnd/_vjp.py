@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from poolnd import _core
-from poolnd._arguments import as_array, is_float
+from poolnd._arguments import as_array, is_float, truth
 from poolnd._core import PoolError
 from poolnd._typing import Array, Ndim, Pullback
 from poolnd.nn import functional as F
@@ -85,7 +85,8 @@ def vjp(
     """
     if isinstance(function, Module):
         return function.vjp(x, *args, **kwargs)
-    if function not in _RULES:
+    given: object = function  # what callers without types pass may not even have a hash
+    if not callable(given) or given not in _RULES:
         raise TypeError(
             f"vjp(): {function!r} is not supported; it takes a layer of poolnd.nn, or of"
             f" poolnd.nn.functional one of {', '.join(sorted(f.__name__ for f in _RULES))}"
@@ -133,7 +134,8 @@ def _checked(op: str, shape: tuple[int, ...], dtype: np.dtype[Any], backward: Ba
 
 def _maximum(call: _Call) -> tuple[Any, Backward]:
     values, indices = call.forward(return_indices=True)
-    wanted = call.arguments["return_indices"] or call.op.endswith("_with_indices")
+    asked = truth(call.op, "return_indices", call.arguments["return_indices"])
+    wanted = asked or call.op.endswith("_with_indices")
     op, ndim, shape = f"{call.op}_backward", call.ndim, call.x.shape
 
     def backward(grad_output: Array) -> Array:

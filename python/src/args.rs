@@ -1,7 +1,7 @@
 //! Reading size arguments: an int, or a sequence of ints, one per pooled dimension.
 
 use poolnd::Divisor;
-use pyo3::exceptions::{PyOverflowError, PyTypeError};
+use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyFloat, PyInt, PyList, PyString, PyTuple};
 use smallvec::SmallVec;
@@ -201,6 +201,15 @@ impl Op<'_> {
             return value.is_truthy();
         }
         Err(self.wrong_type(argument, "bool", value))
+    }
+
+    /// Anything that is true or false, as PyTorch takes `return_indices`.
+    pub(crate) fn truth(self, argument: &str, value: &Bound<'_, PyAny>) -> PyResult<bool> {
+        value.is_truthy().map_err(|error| {
+            // An array of several elements is neither.
+            let neither = error.is_instance_of::<PyValueError>(value.py());
+            if neither { self.wrong_type(argument, "true or false", value) } else { error }
+        })
     }
 
     fn wrong_length(self, value: &Bound<'_, PyAny>, argument: &str, len: usize) -> PyErr {

@@ -256,7 +256,9 @@ fn inexact<'py>(op: Op<'_>, value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Py
              its mask would be lost (use .filled() first)"
         )));
     }
-    Ok(array.clone())
+    // A subclass may answer in its own way whatever is asked of it; the array below does not.
+    let plain = value.py().import("numpy")?.call_method1("asarray", (array,))?;
+    Ok(plain.cast_into::<PyUntypedArray>()?)
 }
 
 /// Lists, buffers, and whatever else NumPy or DLPack can read.

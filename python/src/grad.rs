@@ -41,7 +41,7 @@ pub(crate) fn fractional_max_pool<'py>(
     };
     let mut values = output_like(op, &input, &shape)?;
     let call = Call { py, op, input: &input, output: &mut values };
-    if !return_indices.is_truthy()? {
+    if !op.truth("return_indices", return_indices)? {
         run_element(call, ElementJob::FractionalMax(&axes, &kernel, &starts, None))?;
         return Ok(values.into_array());
     }

@@ -4,21 +4,29 @@
 //! [`dtype`] turns the array's dtype into a type, and a function of the core does the work without
 //! holding the interpreter. [`torch`] holds the rules that are PyTorch's and not pooling's.
 
+#![deny(unsafe_code)]
+
 use pyo3::prelude::*;
 
 mod args;
+#[allow(unsafe_code)]
 mod array;
 mod dtype;
 mod error;
 mod grad;
 mod pool;
 mod run;
+#[allow(unsafe_code)]
 mod threads;
 mod torch;
 
 /// Pooling operators on NumPy arrays; the public names are in `poolnd.nn`.
-#[pymodule]
+///
+/// Nothing in it relies on the global interpreter lock: all state is in atomics, locks and cells that
+/// are written once.
+#[pymodule(gil_used = false)]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    threads::read_environment(module.py())?;
     module.add("PoolError", error::pool_error_type(module.py())?)?;
     module.add_function(wrap_pyfunction!(pool::max_pool, module)?)?;
     module.add_function(wrap_pyfunction!(pool::avg_pool, module)?)?;

@@ -34,7 +34,7 @@ pub(crate) fn max_pool<'py>(
     };
     let input = Input::new(op, input)?;
     windows.resolve(py, op, input.shape(), |geometry| {
-        maximum(py, op, &input, geometry, return_indices.is_truthy()?)
+        maximum(py, op, &input, geometry, op.truth("return_indices", return_indices)?)
     })
 }
 
@@ -73,7 +73,7 @@ pub(crate) fn adaptive_max_pool<'py>(
     let input = Input::new(op, input)?;
     torch::check_adaptive_input(py, op, input.shape(), false)?;
     torch::resolve_adaptive(py, op, input.shape(), output_size, |geometry| {
-        maximum(py, op, &input, geometry, return_indices.is_truthy()?)
+        maximum(py, op, &input, geometry, op.truth("return_indices", return_indices)?)
     })
 }
 

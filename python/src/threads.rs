@@ -1,8 +1,14 @@
 //! The thread pool of the Python package, and what the build is.
+//!
+//! How many threads large calls use is all the state that the package has.
 
+use std::ffi::CString;
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use poolnd::{Execution, Level};
+use pyo3::exceptions::PyRuntimeWarning;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use rayon::{ThreadPool, ThreadPoolBuilder};
@@ -12,13 +18,21 @@ use crate::args::Op;
 /// Calls that move fewer bytes than this stay on their thread and never look at the pool.
 const SMALL_CALL_BYTES: usize = 512 << 10;
 
-struct Threads {
-    wanted: usize,
-    /// The pool and the process that it was started in: threads do not survive a fork.
-    pool: Option<(u32, Arc<ThreadPool>)>,
-}
+/// The most threads that may be asked for.
+const MOST_THREADS: usize = 1024;
 
-static THREADS: Mutex<Threads> = Mutex::new(Threads { wanted: 0, pool: None });
+/// The number of threads that was asked for; 0 if none was, and it is still to be counted.
+static WANTED: AtomicUsize = AtomicUsize::new(0);
+
+/// The pool of the process that last needed one.
+static OWNER: AtomicPtr<Owner> = AtomicPtr::new(ptr::null_mut());
+
+/// A process and its pool. Threads do not survive a fork, and a lock that some thread held then is
+/// never released in the child: so a child leaves all of this to its parent and makes its own.
+struct Owner {
+    process: u32,
+    pool: Mutex<Option<Arc<ThreadPool>>>,
+}
 
 /// Runs `work` with the package's threads if it moves enough bytes, else on this thread.
 pub(crate) fn with_execution<R>(bytes: usize, work: impl FnOnce(&Execution<'_>) -> R) -> R {
@@ -31,59 +45,85 @@ pub(crate) fn with_execution<R>(bytes: usize, work: impl FnOnce(&Execution<'_>) 
     }
 }
 
-/// The pool, started when first needed; None for one thread, or if none can be started.
+/// The pool of this process, started when first needed; None for one thread, or if none can be
+/// started.
 fn pool() -> Option<Arc<ThreadPool>> {
-    let mut threads = THREADS.lock().unwrap_or_else(PoisonError::into_inner);
-    let process = std::process::id();
-    if let Some((owner, pool)) = &threads.pool {
-        if *owner == process {
-            return Some(Arc::clone(pool));
-        }
-        // A forked child: the pool's threads stayed with the parent, waiting for them would hang.
-        std::mem::forget(threads.pool.take());
-    }
-    let wanted = threads.count();
+    let wanted = number_of_threads();
     if wanted < 2 {
         return None;
     }
+    let mut pool = owner().pool.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(pool) = pool.as_ref().filter(|pool| pool.current_num_threads() == wanted) {
+        return Some(Arc::clone(pool));
+    }
     let named = |index| format!("poolnd-{index}");
-    let pool = ThreadPoolBuilder::new().num_threads(wanted).thread_name(named).build().ok()?;
-    let pool = Arc::new(pool);
-    threads.pool = Some((process, Arc::clone(&pool)));
-    Some(pool)
+    let started = ThreadPoolBuilder::new().num_threads(wanted).thread_name(named).build().ok()?;
+    // A call that still runs on the pool of another size keeps that alive until it is done.
+    Some(Arc::clone(pool.insert(Arc::new(started))))
 }
 
-impl Threads {
-    /// The number set, or that of `POOLND_NUM_THREADS`, or one per core.
-    fn count(&mut self) -> usize {
-        if self.wanted == 0 {
-            let asked =
-                std::env::var("POOLND_NUM_THREADS").ok().and_then(|n| n.trim().parse().ok());
-            let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-            self.wanted = asked.filter(|&n| n > 0).unwrap_or_else(cores);
+/// What belongs to this process.
+fn owner() -> &'static Owner {
+    let process = std::process::id();
+    let mut known = OWNER.load(Ordering::Acquire);
+    loop {
+        // SAFETY: null, or made by `Box::leak` below and never freed.
+        if let Some(owner) = unsafe { known.as_ref() }.filter(|owner| owner.process == process) {
+            return owner;
         }
-        self.wanted
+        let own = Box::leak(Box::new(Owner { process, pool: Mutex::new(None) }));
+        match OWNER.compare_exchange(known, own, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => return own,
+            // Another thread was first; what is lost is a few bytes, once.
+            Err(other) => known = other,
+        }
     }
+}
+
+/// The number set, or that of `POOLND_NUM_THREADS`, or one per core.
+fn number_of_threads() -> usize {
+    match WANTED.load(Ordering::Relaxed) {
+        0 => {
+            let cores = std::thread::available_parallelism().map_or(1, usize::from);
+            let counted = WANTED.compare_exchange(0, cores, Ordering::Relaxed, Ordering::Relaxed);
+            // Another thread may have set a number meanwhile.
+            counted.map_or_else(|set| set, |_| cores)
+        }
+        wanted => wanted,
+    }
+}
+
+/// Reads `POOLND_NUM_THREADS`; what is no number of threads is named in a warning and left aside.
+pub(crate) fn read_environment(py: Python<'_>) -> PyResult<()> {
+    let Some(value) = std::env::var_os("POOLND_NUM_THREADS").filter(|value| !value.is_empty())
+    else {
+        return Ok(());
+    };
+    let number = value.to_str().and_then(|value| value.trim().parse().ok());
+    if let Some(number) = number.filter(|number| (1..=MOST_THREADS).contains(number)) {
+        WANTED.store(number, Ordering::Relaxed);
+        return Ok(());
+    }
+    let message = CString::new(format!(
+        "POOLND_NUM_THREADS must be an integer from 1 to {MOST_THREADS}, but is {value:?}: \
+         one thread per core is used"
+    ))?;
+    PyErr::warn(py, &py.get_type::<PyRuntimeWarning>(), &message, 1)
 }
 
 /// Sets how many threads large calls use; results do not depend on it.
 #[pyfunction]
 pub(crate) fn set_num_threads(n: &Bound<'_, PyAny>) -> PyResult<()> {
-    const MOST: i64 = 1024;
     let (py, op) = (n.py(), Op { name: "set_num_threads", ndim: 1 });
     let n = op.integer("n", n, "int")?;
-    if !(1..=MOST).contains(&n) {
-        let rule = format_args!("n must be from 1 to {MOST}, but got n={n}");
+    let wanted = usize::try_from(n).ok().filter(|wanted| (1..=MOST_THREADS).contains(wanted));
+    let Some(wanted) = wanted else {
+        let rule = format_args!("n must be from 1 to {MOST_THREADS}, but got n={n}");
         return Err(op.refuse(py, rule));
-    }
-    let mut threads = THREADS.lock().unwrap_or_else(PoisonError::into_inner);
-    if threads.wanted != n as usize {
-        threads.wanted = n as usize;
-        if let Some((owner, pool)) = threads.pool.take()
-            && owner != std::process::id()
-        {
-            std::mem::forget(pool);
-        }
+    };
+    if WANTED.swap(wanted, Ordering::Relaxed) != wanted {
+        // The threads of another number end now, not with the next large call.
+        drop(owner().pool.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
     Ok(())
 }
@@ -91,7 +131,7 @@ pub(crate) fn set_num_threads(n: &Bound<'_, PyAny>) -> PyResult<()> {
 /// How many threads large calls use.
 #[pyfunction]
 pub(crate) fn get_num_threads() -> usize {
-    THREADS.lock().unwrap_or_else(PoisonError::into_inner).count()
+    number_of_threads()
 }
 
 /// Version, target and instruction sets of this build, for `poolnd.show_config()`.

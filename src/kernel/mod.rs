@@ -5,25 +5,38 @@
 //! along it. What is done to the elements is a [`Kernel`]: [`fold::Fold`] for reductions,
 //! [`argmax::ArgMax`] for maxima with positions.
 
+#[allow(unsafe_code)]
 mod apart;
+#[allow(unsafe_code)]
 pub(crate) mod argmax;
 mod band;
 mod chunk;
+#[allow(unsafe_code)]
 mod direct;
+#[allow(unsafe_code)]
 mod few;
+#[allow(unsafe_code)]
 mod flat;
+#[allow(unsafe_code)]
 pub(crate) mod fold;
+#[allow(unsafe_code)]
 mod gathered;
+#[allow(unsafe_code)]
 mod lanes;
 mod line;
 mod plan;
 pub(crate) mod planes;
 mod scan;
+#[allow(unsafe_code)]
 pub(crate) mod scatter;
+#[allow(unsafe_code)]
 mod slide;
+#[allow(unsafe_code)]
 mod small;
+#[allow(unsafe_code)]
 pub(crate) mod spread;
 mod staged;
+#[allow(unsafe_code)]
 mod sweep;
 mod tile;
 
@@ -126,6 +139,7 @@ pub(crate) trait Target: Copy + Send + Sync {
     /// # Safety
     /// The destinations are elements of this target that nothing else holds, and the scratch
     /// elements are initialised.
+    #[allow(unsafe_code)]
     unsafe fn scatter(
         self,
         store: &Self::Store,

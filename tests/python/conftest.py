@@ -1,4 +1,4 @@
-"""Hypothesis profiles, and the summary's line about recorded cases without a function."""
+"""Hypothesis profiles, and lines of the summary: what could not run, and what was tried."""
 
 import os
 
@@ -16,11 +16,12 @@ settings.register_profile("thorough", settings.get_profile("dev"), max_examples=
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if "CI" in os.environ else "dev"))
 
 NOT_RUN = pytest.StashKey[list[str]]()
+HOSTILE = pytest.StashKey[list[str]]()
 
 
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    """Name the functions whose recorded cases could not run: they have not passed."""
-    for line in config.stash.get(NOT_RUN, []):
+    """Name the functions whose recorded cases could not run, which have not passed; count calls."""
+    for line in [*config.stash.get(NOT_RUN, []), *config.stash.get(HOSTILE, [])]:
         terminalreporter.write_line(line)

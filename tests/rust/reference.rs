@@ -70,7 +70,7 @@ pub struct Seen<T> {
     /// axes.
     pub elements: Vec<(T, i64)>,
     /// Taps inside the array or its padding.
-    padded: i64,
+    pub padded: i64,
     /// The index of a window without elements.
     otherwise: i64,
 }

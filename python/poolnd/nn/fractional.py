@@ -167,7 +167,7 @@ def _fractional(
         shape = (batch, x.shape[-ndim - 1], ndim)
         samples = _draw(np.random.default_rng() if generator is None else generator, shape, dtype)
     elif not hasattr(samples, "dtype"):
-        samples = as_array(op, "_random_samples", samples).astype(dtype)
+        samples = _converted(op, as_array(op, "_random_samples", samples), dtype)
     return _core.fractional_max_pool(op, ndim, x, kernel_size, size, samples, return_indices)
 
 
@@ -193,6 +193,15 @@ def _share(op: str, ratio: SupportsFloat, length: int) -> int:
     if not math.isfinite(share):
         raise PoolError(f"{op}: output_ratio must be between 0 and 1 (got {ratio})")
     return int(share)
+
+
+def _converted(op: str, samples: Array, dtype: np.dtype[Any]) -> Array:
+    try:
+        return samples.astype(dtype)
+    except (ValueError, OverflowError, TypeError) as error:
+        raise TypeError(
+            f"{op}(): argument '_random_samples' must be made of numbers: {error}"
+        ) from None
 
 
 def _draw(generator: Generator, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:

@@ -5,6 +5,7 @@ from typing import Any
 from numpy.random import Generator
 from numpy.typing import ArrayLike
 
+from poolnd._arguments import integer, number
 from poolnd._core import PoolError
 from poolnd._typing import Pullback, Ratio, Size
 from poolnd._vjp import vjp
@@ -27,7 +28,7 @@ class _FractionalMaxPool(Pool):
     ) -> None:
         name = type(self).__name__
         self.kernel_size = per_axis(kernel_size, self._ndim)
-        if not all(size > 0 for size in self.kernel_size):
+        if not all(integer(name, "kernel_size", size) > 0 for size in self.kernel_size):
             raise PoolError(f"{name}: kernel_size must be greater than 0, but got {kernel_size}")
         self.return_indices = return_indices
         self._random_samples = _random_samples
@@ -38,7 +39,9 @@ class _FractionalMaxPool(Pool):
             raise PoolError(f"{name}: only one of output_size and output_ratio may be specified")
         self.output_size = None if output_size is None else per_axis(output_size, self._ndim)
         self.output_ratio = None if output_ratio is None else per_axis(output_ratio, self._ndim)
-        if not all(0 < ratio < 1 for ratio in self.output_ratio or ()):
+        if not all(
+            0 < number(name, "output_ratio", ratio) < 1 for ratio in self.output_ratio or ()
+        ):
             raise PoolError(f"{name}: output_ratio must be between 0 and 1 (got {output_ratio})")
 
     def _options(self) -> tuple[Any, ...]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from poolnd import _core
-from poolnd._arguments import as_array, is_float, sizes
+from poolnd._arguments import as_array, is_float, number, sizes
 from poolnd._core import PoolError
 from poolnd._typing import Array, Ndim, Size
 
@@ -141,6 +141,8 @@ def _lp_pool_integers(
             f"{op}: Integers to negative integer powers are not allowed, but got"
             f" norm_type={power} (use a float)"
         )
+    if power > np.iinfo(np.int64).max:
+        raise PoolError(f"{op}: norm_type={power} is out of range: int too large for int64")
     volume = math.prod(sizes(op, ndim, "kernel_size", kernel_size))
     powers = x.astype(np.int64) ** power
     means = _core.avg_pool(op, ndim, powers, kernel_size, stride, 0, ceil_mode, True, None)
@@ -150,15 +152,11 @@ def _lp_pool_integers(
 
 def exponent(op: str, norm_type: SupportsFloat) -> float:
     """Read the power: a number, or an array of no dimensions."""
-    scalar = not isinstance(norm_type, str) and np.ndim(norm_type) == 0  # type: ignore[arg-type]
-    if not scalar or not hasattr(norm_type, "__float__"):
+    if getattr(norm_type, "shape", ()) != ():
         raise TypeError(
             f"{op}(): argument 'norm_type' must be a number, not {type(norm_type).__name__}"
         )
-    try:
-        return float(norm_type)
-    except OverflowError as error:
-        raise PoolError(f"{op}: norm_type={norm_type} is out of range: {error}") from None
+    return number(op, "norm_type", norm_type)
 
 
 def toward_maximum(x: Array, p: float) -> Array:

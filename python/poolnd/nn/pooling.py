@@ -10,6 +10,7 @@ from typing import Any, ClassVar, SupportsFloat
 
 from numpy.typing import ArrayLike
 
+from poolnd._arguments import number
 from poolnd._typing import OutputSize, Pullback, Size
 from poolnd._vjp import vjp
 from poolnd.nn import functional as F
@@ -290,7 +291,8 @@ class _LPPool(Pool):
 
     def _options(self) -> tuple[Any, ...]:
         # A layer always works with floats: an integer power of integers is for the functions.
-        return float(self.norm_type), self.kernel_size, self.stride, self.ceil_mode
+        norm_type = number(type(self).__name__, "norm_type", self.norm_type)
+        return norm_type, self.kernel_size, self.stride, self.ceil_mode
 
     def extra_repr(self) -> str:
         return (

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from poolnd._arguments import as_array, is_float, shape_of, sizes
+from poolnd._arguments import as_array, is_float, shape_of, sizes, truth
 from poolnd._core import PoolError
 from poolnd._typing import Array, Ndim, Size
 
@@ -59,8 +59,9 @@ def pooled_shape(
         raise PoolError(
             f"{op}: expected an input of {ndim + 1} or {ndim + 2} dimensions, but got shape {shape}"
         )
+    rounded_up = truth(op, "ceil_mode", ceil_mode)
     axes = zip(shape[-ndim:], kernel, steps, pads, gaps, strict=True)
-    return shape[:-ndim] + tuple(_windows(*axis, ceil_mode) for axis in axes)
+    return shape[:-ndim] + tuple(_windows(*axis, rounded_up) for axis in axes)
 
 
 def _windows(length: int, kernel: int, step: int, pad: int, gap: int, ceil_mode: bool) -> int:

@@ -21,6 +21,10 @@ WHEELS := $(STAMPS)/wheels
 STEP := @$(BASE) tools/step.py
 PIP := python -m pip install --quiet
 BENCH := benches/rivals
+# Programs outside of the workspace build in folders of their own.
+NATIVE := CARGO_TARGET_DIR=$(CURDIR)/target/native
+OUTSIDE := examples/native benches/native fuzz
+CARGO_DENY := 0.20.2
 
 RUST := $(shell find Cargo.toml Cargo.lock src python/Cargo.toml python/src -name '*.rs' -o -name 'Cargo.*')
 PACKAGE := $(shell find python/poolnd -name '*.py' -o -name '*.pyi' -o -name py.typed)
@@ -31,14 +35,19 @@ SECONDS := 1800
 FEW_CASES := 12
 HOST = $(shell rustc -vV | sed -n 's/^host: //p')
 
-.PHONY: help demo test bench fuzz sanitize memcheck fmt lint clean
+.PHONY: help demo native test bench bench-native dist deny baseline fuzz sanitize memcheck fmt lint clean
 help: ## list the verbs
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 demo: begin $(STAMPS)/installed ## build and install poolnd, then take the tour
 	@.venv/bin/python examples/tour.py
 
-test: begin lint crate fuzz-short wheel-tests $(STAMPS)/sdist ## everything that CI runs
+native: begin $(STAMPS)/tools ## run the native example: pyramids of a picture, in target/native/pyramids
+	$(STEP) run "native example, its tests" env $(NATIVE) cargo test --quiet --manifest-path examples/native/Cargo.toml
+	$(STEP) run "native example" sh -c '$(NATIVE) cargo run --quiet --manifest-path examples/native/Cargo.toml -- \
+		"$${PICTURE:-$$(.venv/bin/python tools/sample_picture.py)}" target/native/pyramids'
+
+test: begin lint crate native fuzz-short wheel-tests dist ## everything that CI runs
 	$(STEP) end "make test"
 
 bench: begin $(STAMPS)/bench ## time other libraries beside poolnd; options in ARGS="--quick"
@@ -59,25 +68,49 @@ memcheck: begin ## the core's tests under valgrind
 		CARGO_TARGET_$(shell echo $(HOST) | tr a-z- A-Z_)_RUNNER="valgrind --quiet --error-exitcode=9" \
 		cargo test --package poolnd --test core --target $(HOST) --target-dir target/memcheck
 
+bench-native: begin ## time other Rust libraries beside the crate
+	$(STEP) run "native benchmarks" env $(NATIVE)-benches cargo bench --manifest-path benches/native/Cargo.toml
+	$(STEP) run "their table" $(BASE) benches/native/report.py target/native-benches/criterion
+
+dist: begin $(STAMPS)/sdist ## build wheel and sdist, and check what is in them
+	$(STEP) run "twine check" .venv/bin/twine check --strict $(WHEELS)/*.whl $(STAMPS)/sdists/*.tar.gz
+	$(STEP) run "what is in wheel and sdist" .venv/bin/python tools/check_dist.py $(WHEELS) $(STAMPS)/sdists
+
+# The advisories are fetched from the network: make deny CHECKS="advisories licenses bans sources"
+CHECKS := licenses bans sources
+deny: begin $(STAMPS)/cargo-deny-$(CARGO_DENY) ## check licences and sources of dependencies
+	$(STEP) run "cargo deny" $(STAMPS)/cargo/bin/cargo-deny --workspace check $(CHECKS)
+	$(STEP) run "cargo deny, native example" $(STAMPS)/cargo/bin/cargo-deny \
+		--manifest-path examples/native/Cargo.toml --config deny.toml check $(CHECKS)
+
+baseline: begin $(STAMPS)/wheel ## run the wheel on an emulated x86-64 without extensions (needs qemu-x86_64)
+	$(STEP) run "wheel on a plain x86-64" sh tools/baseline.sh $(BASE) $(WHEELS)/*.whl
+
 fmt: $(STAMPS)/tools ## format the Rust and the Python
 	cargo fmt --all
-	cargo fmt --manifest-path fuzz/Cargo.toml
+	for project in $(OUTSIDE); do cargo fmt --manifest-path $$project/Cargo.toml || exit 1; done
+	$(BASE) tools/dependencies.py docs/dependencies.md
 	.venv/bin/ruff check --quiet --fix $(LINTED)
 	.venv/bin/ruff format $(LINTED)
 
-lint: begin $(STAMPS)/tools ## rustfmt, clippy, ruff, mypy
-	$(STEP) run "cargo fmt --check" cargo fmt --all --check
-	$(STEP) run "clippy" cargo clippy --workspace --all-targets -- -D warnings
-	$(STEP) run "fuzz targets: cargo fmt --check" cargo fmt --manifest-path fuzz/Cargo.toml --check
+lint: begin $(STAMPS)/tools ## rustfmt, clippy, ruff, mypy, actionlint, zizmor
+	$(STEP) run "cargo fmt --check" sh -c 'cargo fmt --all --check && for project in $(OUTSIDE); do \
+		cargo fmt --check --manifest-path $$project/Cargo.toml || exit 1; done'
+	$(STEP) run "clippy" cargo clippy --workspace --all-targets --all-features -- -D warnings
+	$(STEP) run "clippy, native example" env $(NATIVE) cargo clippy --quiet --all-targets \
+		--manifest-path examples/native/Cargo.toml -- -D warnings
 	$(STEP) run "fuzz targets: clippy" cargo clippy --manifest-path fuzz/Cargo.toml --target-dir target/fuzz \
 		--locked -- -D warnings
 	$(STEP) run "ruff format --check" .venv/bin/ruff format --check $(LINTED)
 	$(STEP) run "ruff check" .venv/bin/ruff check $(LINTED)
 	$(STEP) run "mypy --strict" .venv/bin/mypy
+	$(STEP) run "docs/dependencies.md" $(BASE) tools/dependencies.py --check docs/dependencies.md
+	$(STEP) run "actionlint" .venv/bin/actionlint .github/workflows/ci.yml .github/workflows/release.yml
+	$(STEP) run "zizmor" .venv/bin/zizmor --offline --no-progress --persona pedantic .github
 
 clean: ## remove everything that was built
-	rm -rf target build .venv .venv-test .venv-sdist .venv-bench .mypy_cache .ruff_cache .pytest_cache .hypothesis \
-		fuzz/corpus fuzz/artifacts
+	rm -rf target build .venv .venv-test .venv-sdist .venv-baseline .venv-bench \
+		.mypy_cache .ruff_cache .pytest_cache .hypothesis fuzz/corpus fuzz/artifacts
 
 # The parts of `make test`.
 
@@ -87,11 +120,13 @@ begin:
 	$(STEP) begin
 
 crate:
-	$(STEP) run "cargo test" cargo test --package poolnd
+	$(STEP) run "cargo test" cargo test --package poolnd --all-features
+	$(STEP) run "cargo test without features" cargo test --package poolnd --no-default-features --tests
+	$(STEP) run "cargo doc" env RUSTDOCFLAGS="-D warnings" cargo doc --package poolnd --all-features --no-deps
 	$(STEP) run "the crate depends on no Python" sh tools/forbid.sh 'pyo3|numpy' cargo tree --package poolnd
-	$(STEP) run "the crate ships no Python" sh tools/forbid.sh '^python/|\.pyi?$$' \
+	$(STEP) run "the crate ships neither Python nor examples" sh tools/forbid.sh '^(python|examples)/|/native/|\.pyi?$$' \
 		cargo package --package poolnd --allow-dirty --list
-	$(STEP) run "cargo package" cargo package --package poolnd --allow-dirty
+	$(STEP) run "cargo publish --dry-run" cargo publish --dry-run --package poolnd --allow-dirty
 
 fuzz-short:
 	$(STEP) run "fuzz targets, 3 seconds each" env CARGO_TARGET_DIR=target/fuzz $(BASE) tools/fuzz.py 24
@@ -133,6 +168,13 @@ $(STAMPS)/sdist: $(STAMPS)/wheel
 		.venv-sdist/bin/$(PIP) "numpy==1.26.*; python_version < \"3.13\"" $(STAMPS)/sdists/*.tar.gz'
 	$(STEP) run "sdist imports" sh -c 'cd $(STAMPS) && $(CURDIR)/.venv-sdist/bin/python -c \
 		"import poolnd; poolnd.show_config(); print(poolnd.nn.MaxPool2d(2)([[[1, 2], [3, 4]]]))"'
+	@touch $@
+
+# Hardly optimised, so that it is built soon: it reads a few files.
+$(STAMPS)/cargo-deny-$(CARGO_DENY):
+	$(STEP) run "cargo-deny" env CARGO_TARGET_DIR=$(CURDIR)/target/cargo-deny CARGO_PROFILE_RELEASE_OPT_LEVEL=1 \
+		CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
+		cargo install --quiet --locked --root $(STAMPS)/cargo cargo-deny@$(CARGO_DENY)
 	@touch $@
 
 # Each rival on its own: one that cannot be installed here must not keep the others out.

@@ -100,6 +100,18 @@ pub enum PoolError {
         /// Elements in the memory behind it.
         len: usize,
     },
+    /// An array view of ndarray's with elements of others between its own.
+    #[error(
+        "an array view of shape {shape:?} with strides {strides:?} leaves elements out that \
+         something else may write; give View::of_part the array that it is a part of"
+    )]
+    #[cfg(feature = "ndarray")]
+    Gaps {
+        /// Shape of the view.
+        shape: Vec<usize>,
+        /// Strides of the view, in elements.
+        strides: Vec<isize>,
+    },
     /// An output whose elements share memory cannot be written.
     #[error("output strides {strides:?} with shape {shape:?} let elements share memory")]
     Overlap {

@@ -42,7 +42,13 @@
 //!
 //! - `rayon` (default): large calls are split over a rayon thread pool. Without it every call
 //!   stays on its thread.
+//! - `ndarray`: [`View`] and [`ViewMut`] from ndarray's arrays, results as such arrays.
+//!
+//! The standard library is always needed (instruction sets are looked up at run time), so there is
+//! no `std` feature. The minimum Rust version is the package's `rust-version`; a newer one comes
+//! with a new minor version of this crate.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![deny(unsafe_code)]
 
 #[allow(unsafe_code)]
@@ -51,6 +57,8 @@ mod error;
 mod geometry;
 mod halves;
 mod kernel;
+#[cfg(feature = "ndarray")]
+mod ndarray;
 mod parallel;
 #[allow(unsafe_code)]
 mod pool;

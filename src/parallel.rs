@@ -13,6 +13,15 @@ const TASKS_PER_THREAD: usize = 4;
 ///
 /// The default is the best instruction set and, with the `rayon` feature, the current rayon
 /// pool. Results have the same bits whatever is chosen here.
+///
+/// ```
+/// use poolnd::{Execution, Level};
+///
+/// let here = Execution::single_threaded();
+/// // The same without instructions that only some processors have.
+/// let plain = here.level(Level::Baseline);
+/// # let _ = plain;
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Execution<'p> {
     level: Level,

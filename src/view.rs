@@ -12,6 +12,17 @@ use crate::PoolError;
 use crate::geometry::{Dims, count};
 
 /// A read-only N-D array.
+///
+/// ```
+/// use poolnd::{Geometry, View, Window, max};
+///
+/// // Every second column of a 3 x 4 array, the last one first.
+/// let data: Vec<u8> = (0..12).collect();
+/// let view = View::with_strides(&data, 3, &[3, 2], &[4, -2])?;
+/// let geometry = Geometry::new(view.shape(), &[(0, Window::sliding(3).into())])?;
+/// assert_eq!(max(&view, &geometry)?.data(), [11, 9]);
+/// # Ok::<(), poolnd::PoolError>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct View<'a, T> {
     data: &'a [T],
@@ -110,6 +121,21 @@ impl<'a, T> View<'a, T> {
 }
 
 /// A writable N-D array whose elements need not be initialised.
+///
+/// ```
+/// use std::mem::MaybeUninit;
+///
+/// use poolnd::{Execution, Geometry, View, ViewMut, Window, max_into};
+///
+/// let geometry = Geometry::new(&[6], &[(0, Window::sliding(2).into())])?;
+/// let input = View::new(&[1, 5, 2, 4, 3, 3], &[6])?;
+/// let mut memory = [MaybeUninit::uninit(); 3];
+/// let output = ViewMut::new(&mut memory, geometry.output_shape())?;
+/// max_into(&Execution::default(), &geometry, &input, output)?;
+/// // SAFETY: the call went well, so every element is written.
+/// assert_eq!(memory.map(|element| unsafe { element.assume_init() }), [5, 4, 3]);
+/// # Ok::<(), poolnd::PoolError>(())
+/// ```
 #[derive(Debug)]
 pub struct ViewMut<'a, T> {
     first: *mut MaybeUninit<T>,
@@ -178,6 +204,36 @@ impl<'a, T> ViewMut<'a, T> {
     /// A handle that several threads may write through.
     pub(crate) fn shared(&mut self) -> Shared<T> {
         Shared(self.first)
+    }
+}
+
+/// An array of ndarray's to be written, of any number of dimensions and with any strides.
+///
+/// ```
+/// use ndarray::{Array, s};
+/// use poolnd::{Execution, Geometry, View, Window, max_into};
+///
+/// let x = Array::from_shape_fn((4, 4), |(row, column)| (4 * row + column) as i32);
+/// let windows = [(0, Window::sliding(2).into()), (1, Window::sliding(2).into())];
+/// let geometry = Geometry::new(x.shape(), &windows)?;
+/// let mut page = Array::zeros((4, 5));
+/// let corner = page.slice_mut(s![1..3, 2..4]);
+/// max_into(&Execution::default(), &geometry, &View::try_from(&x)?, corner.try_into()?)?;
+/// assert_eq!(page.slice(s![1..3, 1..]), ndarray::array![[0, 5, 7, 0], [0, 13, 15, 0]]);
+/// # Ok::<(), poolnd::PoolError>(())
+/// ```
+///
+/// # Errors
+/// When the elements are too many to address.
+#[cfg(feature = "ndarray")]
+impl<'a, T, D: ndarray::Dimension> TryFrom<ndarray::ArrayViewMut<'a, T, D>> for ViewMut<'a, T> {
+    type Error = PoolError;
+
+    fn try_from(mut array: ndarray::ArrayViewMut<'a, T, D>) -> Result<Self, PoolError> {
+        let first = array.as_mut_ptr();
+        // SAFETY: for `'a` the elements of the array are borrowed by it and nothing else, and
+        // strides other than its own are not used to find them.
+        unsafe { Self::from_raw_parts(first, array.shape(), array.strides()) }
     }
 }
 

@@ -9,6 +9,17 @@ use crate::PoolError;
 use crate::reduce::Divisor;
 
 /// A rule that lays windows along one axis.
+///
+/// ```
+/// use poolnd::{Taps, Window};
+///
+/// let sliding = Window::from(Window::sliding(3).stride(2).padding(1));
+/// assert_eq!(sliding.resolve(8)?.outputs(), 4);
+/// // Three bins of seven elements: 0..3, 2..5 and 4..7.
+/// let bins = Window::adaptive(3).resolve(7)?;
+/// assert_eq!(bins.taps(1), Taps { first: 2, count: 3, step: 1 });
+/// # Ok::<(), poolnd::PoolError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Window {
     /// Equal windows at a constant step: the rule of `max_pool2d` and `avg_pool2d`.

@@ -30,8 +30,11 @@ class _BuildInfo(TypedDict):
     instruction_sets: list[str]
     instruction_set: str
     threads: int
+    threads_from: str
+    cores: int
     target: str
     profile: str
+    features: list[str]
 
 class PoolError(ValueError, RuntimeError): ...
 

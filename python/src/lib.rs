@@ -11,6 +11,7 @@ use pyo3::prelude::*;
 mod args;
 #[allow(unsafe_code)]
 mod array;
+mod config;
 mod dtype;
 mod error;
 mod grad;
@@ -41,6 +42,6 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(grad::adaptive_avg_backward, module)?)?;
     module.add_function(wrap_pyfunction!(threads::set_num_threads, module)?)?;
     module.add_function(wrap_pyfunction!(threads::get_num_threads, module)?)?;
-    module.add_function(wrap_pyfunction!(threads::build_info, module)?)?;
+    module.add_function(wrap_pyfunction!(config::build_info, module)?)?;
     Ok(())
 }

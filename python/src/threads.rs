@@ -1,16 +1,15 @@
-//! The thread pool of the Python package, and what the build is.
+//! The thread pool of the Python package.
 //!
 //! How many threads large calls use is all the state that the package has.
 
 use std::ffi::CString;
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use poolnd::{Execution, Level};
+use poolnd::Execution;
 use pyo3::exceptions::PyRuntimeWarning;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::args::Op;
@@ -23,6 +22,12 @@ const MOST_THREADS: usize = 1024;
 
 /// The number of threads that was asked for; 0 if none was, and it is still to be counted.
 static WANTED: AtomicUsize = AtomicUsize::new(0);
+
+/// Where that number comes from: a place in [`ORIGINS`].
+static ORIGIN: AtomicU8 = AtomicU8::new(0);
+
+/// In the words of `show_config`.
+const ORIGINS: [&str; 3] = ["one per core", "POOLND_NUM_THREADS", "set_num_threads"];
 
 /// The pool of the process that last needed one.
 static OWNER: AtomicPtr<Owner> = AtomicPtr::new(ptr::null_mut());
@@ -102,6 +107,7 @@ pub(crate) fn read_environment(py: Python<'_>) -> PyResult<()> {
     let number = value.to_str().and_then(|value| value.trim().parse().ok());
     if let Some(number) = number.filter(|number| (1..=MOST_THREADS).contains(number)) {
         WANTED.store(number, Ordering::Relaxed);
+        ORIGIN.store(1, Ordering::Relaxed);
         return Ok(());
     }
     let message = CString::new(format!(
@@ -121,6 +127,7 @@ pub(crate) fn set_num_threads(n: &Bound<'_, PyAny>) -> PyResult<()> {
         let rule = format_args!("n must be from 1 to {MOST_THREADS}, but got n={n}");
         return Err(op.refuse(py, rule));
     };
+    ORIGIN.store(2, Ordering::Relaxed);
     if WANTED.swap(wanted, Ordering::Relaxed) != wanted {
         // The threads of another number end now, not with the next large call.
         drop(owner().pool.lock().unwrap_or_else(PoisonError::into_inner).take());
@@ -134,16 +141,7 @@ pub(crate) fn get_num_threads() -> usize {
     number_of_threads()
 }
 
-/// Version, target and instruction sets of this build, for `poolnd.show_config()`.
-#[pyfunction]
-pub(crate) fn build_info(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
-    let info = PyDict::new(py);
-    let found: Vec<_> = Level::available().into_iter().map(Level::name).collect();
-    info.set_item("version", env!("CARGO_PKG_VERSION"))?;
-    info.set_item("instruction_sets", found)?;
-    info.set_item("instruction_set", Level::best().name())?;
-    info.set_item("threads", get_num_threads())?;
-    info.set_item("target", format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS))?;
-    info.set_item("profile", if cfg!(debug_assertions) { "debug" } else { "release" })?;
-    Ok(info)
+/// That number, and where it comes from.
+pub(crate) fn count_and_origin() -> (usize, &'static str) {
+    (number_of_threads(), ORIGINS[usize::from(ORIGIN.load(Ordering::Relaxed))])
 }

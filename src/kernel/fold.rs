@@ -103,9 +103,9 @@ impl<T: Copy + Send + Sync + 'static, R: Reduce<T>> Kernel<T> for Fold<R> {
 
     fn direct(&self, src: &[T], band: &Band, slide: &Slide<'_>, out: Self::Out) {
         let &Self { reduce, level } = self;
-        match slide.lanes {
-            1 => dispatch(level, FoldPairs { reduce, src, band, slide, out }),
-            _ => dispatch(level, FoldLanes { reduce, src, band, slide, out }),
+        match slide.no_lanes {
+            true => dispatch(level, FoldPairs { reduce, src, band, slide, out }),
+            false => dispatch(level, FoldLanes { reduce, src, band, slide, out }),
         }
     }
 }

@@ -51,6 +51,9 @@ pub(crate) struct Slide<'a> {
     /// Where the line has room for levels, and between them.
     pub(crate) levels_at: usize,
     pub(crate) pitch: usize,
+    /// Whether there are no lanes but the outputs: not even in blocks, of which one may be a single
+    /// lane.
+    pub(crate) no_lanes: bool,
     /// Whether rows are in the input.
     pub(crate) in_place: bool,
     /// Set if some windows of the problem have no element: the elements of a plane.

@@ -15,14 +15,52 @@ use crate::element::{Accumulator, Mean};
 use crate::geometry::{Dims, count};
 use crate::simd::{Work, dispatch};
 use crate::view::Shared;
-use crate::window::{Axis, Rule, Taps};
+use crate::window::{Axis, Rule};
 use crate::{Execution, Geometry, PoolError, View, ViewMut};
 
-/// What spread elements are multiplied with, and sums divided by.
-pub(crate) struct Scales {
-    /// For every element of a plane; none where all are 1.
-    pub(crate) factors: Vec<f64>,
-    pub(crate) divisor: i64,
+/// What spread elements, or their sums, are divided by.
+pub(crate) enum Divisors {
+    /// The same for all elements.
+    Same(i64),
+    /// For every element the product of those along the pooled axes, one list each.
+    Along(Vec<Vec<i64>>),
+}
+
+/// What rows of the smaller plane are multiplied with: few rows have factors of their own.
+struct Factors {
+    /// Different rows of factors.
+    lines: Vec<f64>,
+    /// Which of them a row has; none where all have the first.
+    of_row: Vec<usize>,
+}
+
+impl Factors {
+    /// `split` is the axis that the columns lie along.
+    fn new(divisors: &[Vec<i64>], split: usize) -> Self {
+        let over = |outer: &[f64], counts: &[i64]| -> Vec<f64> {
+            outer.iter().flat_map(|scale| counts.iter().map(move |&n| scale / n as f64)).collect()
+        };
+        let product = |start: f64, axes: &[Vec<i64>]| {
+            axes.iter().fold(vec![start], |outer, counts| over(&outer, counts))
+        };
+        let (mut different, mut lines) = (Vec::<f64>::new(), Vec::new());
+        let of_row = |scale: f64| {
+            let known = different.iter().position(|&other| other == scale);
+            known.unwrap_or_else(|| {
+                different.push(scale);
+                lines.extend(product(scale, &divisors[split..]));
+                different.len() - 1
+            })
+        };
+        let of_row = product(1.0, &divisors[..split]).into_iter().map(of_row).collect();
+        Self { lines, of_row }
+    }
+
+    #[inline(always)]
+    fn of(&self, row: usize, n: usize) -> &[f64] {
+        let line = self.of_row.get(row).map_or(0, |line| line * n);
+        &self.lines[line..line + n]
+    }
 }
 
 /// How planes are spread.
@@ -34,7 +72,9 @@ struct Plan {
     columns: Columns,
     /// Columns of the smaller plane.
     outputs: usize,
-    scales: Scales,
+    factors: Factors,
+    /// What sums are divided by.
+    divisor: i64,
 }
 
 /// A row of the larger plane.
@@ -55,17 +95,53 @@ enum Windows {
     /// Column `i` is one of the first `wide` of its group `(i + before) / stride`, which the `taps`
     /// windows that end with window `i / stride` reach, or one of the others, which one less does.
     Groups { stride: usize, before: usize, wide: usize, taps: usize },
-    /// Those listed.
-    Listed(Vec<Taps>),
+    /// Those that read it.
+    Listed(Readers),
 }
 
-/// Whether [`spread`] is the fast way: the columns are neighbours, and no column is reached by so
-/// many windows that a sweep sums them in parts.
+/// For every position of an axis, the outputs that read it.
+enum Readers {
+    /// As many apart from each other as the windows of this axis say.
+    Even(Axis),
+    Listed(Vec<Vec<usize>>),
+}
+
+impl Readers {
+    fn new(axis: &Axis) -> Self {
+        if !matches!(axis.rule, Rule::Listed(_)) {
+            return Self::Even(axis.transposed());
+        }
+        let mut readers = vec![Vec::new(); axis.len()];
+        for o in 0..axis.outputs() {
+            let taps = axis.taps(o);
+            (0..taps.count).for_each(|j| readers[taps.first + j * taps.step].push(o));
+        }
+        Self::Listed(readers)
+    }
+
+    #[inline(always)]
+    fn each(&self, position: usize, mut visit: impl FnMut(usize)) {
+        match self {
+            Self::Even(axis) => {
+                let taps = axis.taps(position);
+                (0..taps.count).for_each(|j| visit(taps.first + j * taps.step));
+            }
+            Self::Listed(readers) => readers[position].iter().for_each(|&o| visit(o)),
+        }
+    }
+}
+
+/// Whether [`spread`] is the fast way, or the only one: the columns are neighbours, and no column is
+/// reached by so many windows that a sweep sums them in parts; or windows are listed, and so need not
+/// reach an element at equal distances.
 pub(crate) fn suits<T, U>(
     geometry: &Geometry,
     small: &View<'_, T>,
     large: &ViewMut<'_, U>,
 ) -> bool {
+    if geometry.pooled().iter().any(|(_, axis)| matches!(axis.rule, Rule::Listed(_))) {
+        return true;
+    }
     let Some((at, axis)) = long_axes(geometry).last() else { return true };
     let neighbours = |len: usize, stride: isize| len <= 1 || stride == 1;
     neighbours(axis.outputs(), small.strides()[*at])
@@ -73,22 +149,23 @@ pub(crate) fn suits<T, U>(
         && match axis.rule {
             Rule::Sliding { kernel, stride, .. } => kernel.div_ceil(stride) < LONG,
             Rule::Adaptive => axis.outputs().div_ceil(axis.len().max(1)) + 1 < LONG,
-            Rule::Listed(_) => axis.outputs() < LONG,
+            Rule::Listed(_) => true,
         }
 }
 
-/// The pooled axes that are more than one element.
+/// The pooled axes that are more than one element that is its own window.
 fn long_axes(geometry: &Geometry) -> impl DoubleEndedIterator<Item = &(usize, Axis)> {
-    geometry.pooled().iter().filter(|(_, axis)| axis.len() != 1 || axis.outputs() != 1)
+    let single = |axis: &Axis| (axis.len(), axis.outputs(), axis.max_count()) == (1, 1, 1);
+    geometry.pooled().iter().filter(move |(_, axis)| !single(axis) || axis.taps(0).count != 1)
 }
 
-/// Adds every element of `small`, times its factor, to its window in `large`.
+/// Adds every element of `small`, divided, to its window in `large`.
 ///
 /// Sums are f64, of rows first and in their order, then of columns in theirs.
 pub(crate) fn spread<T: Mean>(
     execution: &Execution<'_>,
     geometry: &Geometry,
-    scales: Scales,
+    divisors: &Divisors,
     small: &View<'_, T>,
     mut large: ViewMut<'_, T>,
 ) -> Result<(), PoolError>
@@ -96,7 +173,7 @@ where
     f64: Accumulator<T>,
 {
     let axes: Dims<usize> = geometry.pooled().iter().map(|(axis, _)| *axis).collect();
-    let plan = Plan::new(geometry, scales, large.strides());
+    let plan = Plan::new(geometry, divisors, large.strides());
     let source = merged(small.shape(), [small.strides()], |axis| axes.contains(&axis));
     let bytes = [count(small.shape())?, count(large.shape())?].map(|n| n * size_of::<T>());
     let strides = [large.strides(), small.strides()];
@@ -123,7 +200,7 @@ where
 }
 
 impl Plan {
-    fn new(geometry: &Geometry, scales: Scales, strides: &[isize]) -> Self {
+    fn new(geometry: &Geometry, divisors: &Divisors, strides: &[isize]) -> Self {
         let mut axes: Dims<_> =
             long_axes(geometry).map(|(at, axis)| (axis, strides[*at])).collect();
         let (last, step) = axes.pop().unwrap_or((Axis::single(), 1));
@@ -141,11 +218,17 @@ impl Plan {
             whole = true;
         }
         let (outputs, (rows, readers)) = (last.outputs(), rows(&axes));
-        let mut scales = scales;
-        if scales.factors.is_empty() {
-            scales.factors.resize(outputs, 1.0);
-        }
-        Self { rows, readers, columns, outputs, scales }
+        let (factors, divisor) = match divisors {
+            &Divisors::Same(divisor) => {
+                (Factors { lines: vec![1.0; outputs], of_row: Vec::new() }, divisor)
+            }
+            Divisors::Along(divisors) => {
+                let last = long_axes(geometry).last().map(|(at, _)| *at);
+                let split = geometry.pooled().iter().rposition(|(at, _)| Some(*at) == last);
+                (Factors::new(divisors, split.unwrap_or(0)), 1)
+            }
+        };
+        Self { rows, readers, columns, outputs, factors, divisor }
     }
 }
 
@@ -157,19 +240,20 @@ fn is_whole(axis: &Axis) -> bool {
 /// The rows of the larger plane, and the numbers of the rows that reach them.
 fn rows(axes: &[(&Axis, isize)]) -> (Vec<Row>, Vec<usize>) {
     let lengths: Axes<1> = axes.iter().map(|(axis, stride)| (axis.len(), [*stride])).collect();
-    let transposed: Dims<Axis> = axes.iter().map(|(axis, _)| axis.transposed()).collect();
+    let by_axis: Vec<Readers> = axes.iter().map(|(axis, _)| Readers::new(axis)).collect();
     let mut readers: Vec<usize> = Vec::new();
     let mut last = 0..0;
     let row = |row: usize| {
         let (mut rest, mut inner) = (row, volume(&lengths));
-        let reached = transposed.iter().fold(vec![0], |outer, axis| {
-            inner /= axis.outputs();
-            let taps = axis.taps(rest / inner);
+        let reached = by_axis.iter().zip(axes).fold(vec![0], |outer, (readers, (axis, _))| {
+            inner /= axis.len();
+            let position = rest / inner;
             rest %= inner;
-            let numbers = |o: usize| {
-                (0..taps.count).map(move |j| o * axis.len() + taps.first + j * taps.step)
-            };
-            outer.into_iter().flat_map(numbers).collect()
+            let mut numbers = Vec::new();
+            for row in outer {
+                readers.each(position, |o| numbers.push(row * axis.outputs() + o));
+            }
+            numbers
         });
         if readers[last.clone()] != reached || row == 0 {
             last = readers.len()..readers.len() + reached.len();
@@ -191,10 +275,7 @@ fn windows(axis: &Axis) -> Windows {
             let taps = kernel.div_ceil(stride);
             Windows::Groups { stride, before, wide: kernel - (taps - 1) * stride, taps }
         }
-        _ => {
-            let transposed = axis.transposed();
-            Windows::Listed((0..axis.len()).map(|column| transposed.taps(column)).collect())
-        }
+        _ => Windows::Listed(Readers::new(axis)),
     }
 }
 
@@ -272,7 +353,7 @@ where
         for row in &plan.rows {
             if last != Some(&row.readers) {
                 lines.fold(plan, plane, &plan.readers[row.readers.clone()]);
-                lines.slide(windows, plan.scales.divisor);
+                lines.slide(windows, plan.divisor);
                 last = Some(&row.readers);
             }
             let elements = &lines.row[before..before + len];
@@ -300,15 +381,13 @@ where
     /// Sums rows into the line.
     #[inline(always)]
     fn fold(&mut self, plan: &Plan, plane: &[T], rows: &[usize]) {
-        let (n, factors) = (plan.outputs, &plan.scales.factors[..]);
-        // One row of factors serves all rows.
-        let factor_step = if factors.len() == n { 0 } else { n };
+        let n = plan.outputs;
         let line = &mut self.line[self.padding..self.padding + n];
         in_tiles!(two, size_of::<f64>(), n, n, true, |at, L| {
             let mut sums = [0.0f64; L];
             for row in rows {
                 let elements = &plane[row * n + at..row * n + at + L];
-                let factors = &factors[row * factor_step + at..row * factor_step + at + L];
+                let factors = &plan.factors.of(*row, n)[at..at + L];
                 for l in 0..L {
                     sums[l] += <f64 as Accumulator<T>>::load(elements[l]) * factors[l];
                 }
@@ -323,9 +402,10 @@ where
         let Self { line, sums: [wide_sums, sums], row, .. } = self;
         let scale = <f64 as Accumulator<T>>::scale(divisor);
         match windows {
-            Windows::Listed(windows) => {
-                for (element, taps) in row.iter_mut().zip(windows) {
-                    let sum = (0..taps.count).map(|j| line[taps.first + j * taps.step]).sum();
+            Windows::Listed(readers) => {
+                for (column, element) in row.iter_mut().enumerate() {
+                    let mut sum = 0.0;
+                    readers.each(column, |o| sum += line[o]);
                     *element = <f64 as Accumulator<T>>::finish(sum, scale);
                 }
             }

@@ -237,6 +237,7 @@ impl<T: Copy + Default, K: Kernel<T>> Sweep<'_, '_, T, K> {
             levels: plan.levels,
             levels_at: plan.pitch * plan.band,
             pitch: plan.pitch,
+            no_lanes: plan.lanes.len == 1,
             in_place: plan.in_place,
             empty: plan.has_empty.then_some(plan.volume),
         };

@@ -3,7 +3,7 @@
 use super::{Tensor, check_shape, check_shapes};
 use crate::element::{Accumulator, Mean};
 use crate::kernel::fold;
-use crate::kernel::spread::{self, Scales};
+use crate::kernel::spread::{self, Divisors};
 use crate::reduce::Average;
 pub use crate::reduce::Divisor;
 use crate::{Axis, Execution, Geometry, PoolError, View, ViewMut};
@@ -87,16 +87,19 @@ where
     if divisor == Divisor::Fixed(0) {
         return Err(PoolError::ZeroDivisor);
     }
-    let scales = match common_divisor(geometry, divisor) {
+    let divisors = match common_divisor(geometry, divisor) {
         Some(divisor) if !spread::suits(geometry, grad_output, &grad_input) => {
             let (transposed, divisor) = (geometry.transposed(), Divisor::Fixed(divisor));
             summed_in::<T, f64>(execution, &transposed, divisor, grad_output, grad_input);
             return Ok(());
         }
-        Some(divisor) => Scales { factors: Vec::new(), divisor },
-        None => Scales { factors: reciprocals(geometry, divisor), divisor: 1 },
+        Some(divisor) => Divisors::Same(divisor),
+        None => {
+            let counts = geometry.pooled().iter().map(|(_, axis)| axis_counts(axis, divisor));
+            Divisors::Along(counts.collect())
+        }
     };
-    spread::spread(execution, geometry, scales, grad_output, grad_input)
+    spread::spread(execution, geometry, &divisors, grad_output, grad_input)
 }
 
 /// The divisor of all outputs, if they have the same one.
@@ -113,15 +116,6 @@ fn common_divisor(geometry: &Geometry, divisor: Divisor) -> Option<i64> {
 
 fn axis_counts(axis: &Axis, divisor: Divisor) -> Vec<i64> {
     (0..axis.outputs()).map(|o| axis.counted(o, divisor)).collect()
-}
-
-/// One over the divisor of every output of a plane, in C order.
-fn reciprocals(geometry: &Geometry, divisor: Divisor) -> Vec<f64> {
-    geometry.pooled().iter().fold(vec![1.0], |outer, (_, axis)| {
-        let counts = axis_counts(axis, divisor);
-        let product = |scale: &f64| counts.iter().map(|&n| scale / n as f64).collect::<Vec<_>>();
-        outer.iter().flat_map(product).collect()
-    })
 }
 
 fn summed_in<T: Mean, A: Accumulator<T>>(

@@ -257,11 +257,3 @@ def test_number_of_threads() -> None:
         with pytest.raises(error):
             poolnd.set_num_threads(number)
     assert poolnd.get_num_threads() == before
-
-
-def test_show_config(capsys: pytest.CaptureFixture[str]) -> None:
-    poolnd.show_config()
-    printed = capsys.readouterr().out
-    assert poolnd.__version__ in printed
-    assert str(poolnd.get_num_threads()) in printed
-    assert np.__version__ in printed

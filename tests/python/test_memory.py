@@ -18,10 +18,8 @@ ALLOCATOR = 1 << 20
 """Pages that the allocator and the interpreter take meanwhile."""
 
 LARGER = {
-    # Sums that meet in an element are kept in f64 for a whole plane.
-    "gradient of maxima": 2 * BYTES + BYTES // 2,
-    # A divisor, as f64, for every output of a plane, in a list that grows.
-    "gradient of averages, divisors differ": BYTES + BYTES // 2,
+    # Sums that meet in an element are kept in f32 for a whole plane.
+    "gradient of maxima: halves": 2 * BYTES + BYTES // 2,
     # Maxima at every place of a plane's columns, and samples as f64.
     "fractional": BYTES // 2,
     # A window longer than a chunk of columns is gathered whole, in its accumulator.
@@ -51,7 +49,7 @@ def test_peak_of_a_call(threads: int) -> None:
     too_high = {
         name: f"{peak / 2**20:.1f} MiB"
         for name, peak in peaks.items()
-        if peak > bound + LARGER.get(name.split(":")[0], 0)
+        if peak > bound + LARGER.get(name, LARGER.get(name.split(":")[0], 0))
     }
     assert too_high == {}
 
@@ -73,6 +71,12 @@ def refused(call, error=MemoryError):
     except error:
         return
     raise SystemExit(f"no {error}")
+
+def survives(call):
+    try:
+        call()
+    except MemoryError:
+        pass
 
 x = np.ones((1, 1, 2048, 2048), np.float32)
 want = F.max_pool2d(x, 2)
@@ -135,20 +139,22 @@ def test_threads_that_are_refused() -> None:
     )
 
 
+GROWS = pytest.mark.xfail(reason="scratch that grows with an array cannot be refused", strict=True)
+
+
 @linux_only
-@pytest.mark.xfail(reason="scratch that grows with an array cannot be refused yet", strict=True)
 @pytest.mark.parametrize(
     ("call", "output"),
     [
         ("G.max_pool2d_with_indices_backward(y, x, 3, 2, 1, 1, False, i)", 16),
         ("G.avg_pool2d_backward(y, x, 3, 2, 1, False, False)", 16),
-        ("F.fractional_max_pool2d(x, 2, (1024, 1024))", 4),
-        ("F.adaptive_avg_pool1d(row, 1)", 0),
-        ("G.adaptive_avg_pool1d_backward(one, row)", 16),
+        pytest.param("F.fractional_max_pool2d(x, 2, (1024, 1024))", 4, marks=GROWS),
+        pytest.param("F.adaptive_avg_pool1d(row, 1)", 0, marks=GROWS),
+        pytest.param("G.adaptive_avg_pool1d_backward(one, row)", 16, marks=GROWS),
     ],
 )
 def test_scratch_that_is_refused(call: str, output: int) -> None:
-    """There is room for the output, in MiB, and not for scratch: MemoryError, and no abort."""
+    """Room for the output, in MiB, and for little scratch: a result or MemoryError, no abort."""
     succeeds(
         f"""
         x = np.random.default_rng(2).normal(size=x.shape).astype(np.float32)
@@ -156,7 +162,7 @@ def test_scratch_that_is_refused(call: str, output: int) -> None:
         y, i = F.max_pool2d(x, 3, 2, 1, return_indices=True)
         row, one = x.reshape(1, 1, -1), np.ones((1, 1, 1), np.float32)
         allow(({output} << 20) + (3 << 20))
-        refused(lambda: {call})
+        survives(lambda: {call})
         assert np.array_equal(F.max_pool2d(x[..., :64, :64], 2), want[..., :32, :32])
         """,
         1,

@@ -8,9 +8,12 @@
 
 mod dtype;
 mod errors;
+mod gradients;
 mod hostile;
 mod large;
 mod layout;
+#[cfg(feature = "ndarray")]
+mod ndarray;
 mod problem;
 mod properties;
 mod reference;

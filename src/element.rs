@@ -30,9 +30,13 @@ pub trait Ordered: Copy + Send + Sync + 'static {
     /// Loses against every element: minus infinity, or the smallest integer.
     const LOWEST: Self;
 
+    /// Whether a NaN exceeds every number.
+    const NAN_IS_LARGEST: bool;
+
     /// Whether this is not a number.
     fn is_nan(self) -> bool;
-    /// Whether `self` is strictly greater; false if either is NaN.
+    /// Whether `self` is strictly greater; false if `other` is NaN, and unless
+    /// [`Self::NAN_IS_LARGEST`] if `self` is.
     fn exceeds(self, other: Self) -> bool;
     /// Whether both are the same number; false if either is NaN.
     fn equals(self, other: Self) -> bool;
@@ -41,14 +45,15 @@ pub trait Ordered: Copy + Send + Sync + 'static {
     #[inline(always)]
     fn larger(self, later: Self) -> Self {
         let best = if later.exceeds(self) { later } else { self };
-        if later.is_nan() { later } else { best }
+        if !Self::NAN_IS_LARGEST && later.is_nan() { later } else { best }
     }
 }
 
 macro_rules! ordered {
-    ($($type:ty, $lowest:expr, |$value:ident| $is_nan:expr;)*) => {$(
+    ($($type:ty, $lowest:expr, $nan_is_largest:expr, |$value:ident| $is_nan:expr;)*) => {$(
         impl Ordered for $type {
             const LOWEST: Self = $lowest;
+            const NAN_IS_LARGEST: bool = $nan_is_largest;
 
             #[inline(always)]
             fn is_nan(self) -> bool {
@@ -70,18 +75,18 @@ macro_rules! ordered {
 }
 
 ordered! {
-    u8, u8::MIN, |_value| false;
-    u16, u16::MIN, |_value| false;
-    u32, u32::MIN, |_value| false;
-    u64, u64::MIN, |_value| false;
-    i8, i8::MIN, |_value| false;
-    i16, i16::MIN, |_value| false;
-    i32, i32::MIN, |_value| false;
-    i64, i64::MIN, |_value| false;
-    f32, f32::NEG_INFINITY, |value| f32::is_nan(value);
-    f64, f64::NEG_INFINITY, |value| f64::is_nan(value);
-    HalfKey<F16_INFINITY>, HalfKey(-F16_INFINITY), |value| value.0 == i16::MAX;
-    HalfKey<BF16_INFINITY>, HalfKey(-BF16_INFINITY), |value| value.0 == i16::MAX;
+    u8, u8::MIN, false, |_value| false;
+    u16, u16::MIN, false, |_value| false;
+    u32, u32::MIN, false, |_value| false;
+    u64, u64::MIN, false, |_value| false;
+    i8, i8::MIN, false, |_value| false;
+    i16, i16::MIN, false, |_value| false;
+    i32, i32::MIN, false, |_value| false;
+    i64, i64::MIN, false, |_value| false;
+    f32, f32::NEG_INFINITY, false, |value| f32::is_nan(value);
+    f64, f64::NEG_INFINITY, false, |value| f64::is_nan(value);
+    HalfKey<F16_INFINITY>, HalfKey(-F16_INFINITY), true, |value| value.0 == i16::MAX;
+    HalfKey<BF16_INFINITY>, HalfKey(-BF16_INFINITY), true, |value| value.0 == i16::MAX;
 }
 
 /// Lanes that hold the distance of a tap from its window's start, counted in the plane.

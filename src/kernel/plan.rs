@@ -9,6 +9,7 @@ use smallvec::SmallVec;
 
 use super::band::ROWS_AT_ONCE;
 use super::chunk::{Chunk, chunks_of, holds_padding};
+use super::flat::LONGEST_WINDOW;
 use super::line::Levels;
 use super::tile::VECTOR_BYTES;
 use crate::geometry::{Dims, Geometry};
@@ -24,8 +25,9 @@ const SCAN_BYTES: usize = 256 << 10;
 /// Scratch for a block of gathered planes, input and output: well inside a second-level cache.
 const GATHER_BYTES: usize = 256 << 10;
 
-/// Rows of at least this many bytes in the line fill vectors by themselves.
-const LONG_ROW_BYTES: usize = 24;
+/// Rows of at least this many bytes in the line fill vectors by themselves, those of windows that
+/// share work along a row when they are as long as the second.
+const LONG_ROW_BYTES: [usize; 2] = [24, 96];
 
 /// Rows of pairs of at least this many bytes are worth more than one call for all of them.
 const LONG_PAIRS_BYTES: usize = 192;
@@ -414,7 +416,8 @@ fn choose_lanes(
         Rule::Sliding { stride: 1 | 2 | 4, .. } => has_pairs(columns.axis),
         _ => true,
     };
-    let long = columns.axis.len() * line_element >= LONG_ROW_BYTES;
+    let shares = columns.axis.max_count() > LONGEST_WINDOW;
+    let long = columns.axis.len() * line_element >= LONG_ROW_BYTES[usize::from(shares)];
     let own_lanes = columns.input == 1 && (long || alone);
     let block = (GATHER_LANE_BYTES / element).max(1);
     if !own_lanes && plane_bytes.saturating_mul(block) <= GATHER_BYTES {

@@ -121,8 +121,7 @@ begin:
 
 crate:
 	$(STEP) run "cargo test" cargo test --package poolnd --all-features
-	$(STEP) run "cargo test without features" env PROPTEST_CASES=$(FEW_CASES) \
-		cargo test --package poolnd --no-default-features --tests
+	$(STEP) run "clippy without features" cargo clippy --package poolnd --no-default-features --tests -- -D warnings
 	$(STEP) run "cargo doc" env RUSTDOCFLAGS="-D warnings" cargo doc --package poolnd --all-features --no-deps
 	$(STEP) run "the crate depends on no Python" sh tools/forbid.sh 'pyo3|numpy' cargo tree --package poolnd
 	$(STEP) run "the crate ships neither Python nor examples" sh tools/forbid.sh '^(python|examples)/|/native/|\.pyi?$$' \

@@ -58,7 +58,7 @@ macro_rules! floats {
 floats! {
     f16 6e-8 |value| f16::from_f32(to_odd(value));
     bf16 6e-8 |value| bf16::from_f32(to_odd(value));
-    f32 2e-16 |value| value as f32;
+    f32 5.97e-8 |value| value as f32;
     f64 2e-16 |value| value;
 }
 

@@ -397,6 +397,11 @@ impl Axis {
         count as i64
     }
 
+    /// The same of all outputs.
+    pub(crate) fn counts(&self, divisor: Divisor) -> Vec<i64> {
+        (0..self.outputs).map(|o| self.counted(o, divisor)).collect()
+    }
+
     /// An upper bound of the taps of any output.
     #[must_use]
     pub fn max_count(&self) -> usize {

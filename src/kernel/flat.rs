@@ -172,9 +172,7 @@ impl<S: Copy> Flat<S> {
         if let Divisor::Fixed(divisor) = divisor {
             divisors[0] = divisor;
         } else {
-            let counts = pooled.iter().map(|(_, axis)| {
-                (0..axis.outputs()).map(|o| axis.counted(o, divisor)).collect::<Vec<_>>()
-            });
+            let counts = pooled.iter().map(|(_, axis)| axis.counts(divisor));
             let counts: SmallVec<[_; 3]> = counts.collect();
             let same = |counts: &Vec<_>| counts.iter().all(|&count| count == counts[0]);
             self.same_scale = counts.iter().all(same);

@@ -149,9 +149,8 @@ pub(crate) fn stretches(
     while let Some(o) = rest.next() {
         let taps = axis.taps(o);
         let count = match divisor {
-            Divisor::PaddedWindow => axis.padded_count(o) as i64,
-            Divisor::Window => taps.count as i64,
             Divisor::Fixed(_) => 1,
+            _ => axis.counted(o, divisor),
         };
         let (column, taps, step) = match axis.rule {
             Rule::Sliding { kernel, dilation, .. } if !one_by_one => {

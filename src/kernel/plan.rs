@@ -76,15 +76,11 @@ impl Pooled<'_> {
     fn output_rows(&self, divisor: Divisor) -> Vec<OutputRows> {
         let rows = |o| {
             let (taps, start) = (self.axis.taps(o), self.axis.start(o));
-            let counted = match divisor {
-                Divisor::PaddedWindow => self.axis.padded_count(o),
-                _ => taps.count,
-            };
             OutputRows {
                 taps,
                 skipped: (taps.first as isize - start).unsigned_abs().saturating_mul(self.plane),
                 index: (start as i64).saturating_mul(self.plane as i64),
-                count: counted as i64,
+                count: self.axis.counted(o, divisor),
                 first: self.axis.first_after_padding(o).saturating_mul(self.plane),
             }
         };

@@ -6,7 +6,7 @@ use crate::kernel::fold;
 use crate::kernel::spread::{self, Divisors};
 use crate::reduce::Average;
 pub use crate::reduce::Divisor;
-use crate::{Axis, Execution, Geometry, PoolError, View, ViewMut};
+use crate::{Execution, Geometry, PoolError, View, ViewMut};
 
 /// The sum of every window's elements over `divisor`.
 ///
@@ -95,7 +95,7 @@ where
         }
         Some(divisor) => Divisors::Same(divisor),
         None => {
-            let counts = geometry.pooled().iter().map(|(_, axis)| axis_counts(axis, divisor));
+            let counts = geometry.pooled().iter().map(|(_, axis)| axis.counts(divisor));
             Divisors::Along(counts.collect())
         }
     };
@@ -108,14 +108,10 @@ fn common_divisor(geometry: &Geometry, divisor: Divisor) -> Option<i64> {
         return Some(divisor);
     }
     geometry.pooled().iter().try_fold(1i64, |product, (_, axis)| {
-        let counts = axis_counts(axis, divisor);
+        let counts = axis.counts(divisor);
         let first = counts.first().copied().unwrap_or(1).max(1);
         counts.iter().all(|&count| count == first).then(|| product.saturating_mul(first))
     })
-}
-
-fn axis_counts(axis: &Axis, divisor: Divisor) -> Vec<i64> {
-    (0..axis.outputs()).map(|o| axis.counted(o, divisor)).collect()
 }
 
 fn summed_in<T: Mean, A: Accumulator<T>>(

@@ -160,6 +160,9 @@ pub trait Accumulator<T>: Copy + Send + Sync + 'static {
     type Scale: Copy + Send + Sync;
     /// The empty sum.
     const ZERO: Self;
+    /// Whether kernels for special windows are worth their room: not for sums of windows that
+    /// hardly anybody has, nor where the division takes longer than everything else.
+    const COMMON: bool;
 
     /// An element as a sum.
     fn load(value: T) -> Self;
@@ -174,10 +177,11 @@ pub trait Accumulator<T>: Copy + Send + Sync + 'static {
 
 /// Sums of floats. Adding zero turns a negative zero into the zero that a sum from zero gives.
 macro_rules! float_sums {
-    ($($sum:ty: $element:ty, $load:expr, $scale:expr, $divide:expr;)*) => {$(
+    ($($sum:ty: $element:ty, $common:expr, $load:expr, $scale:expr, $divide:expr;)*) => {$(
         impl Accumulator<$element> for $sum {
             type Scale = $sum;
             const ZERO: Self = 0.0;
+            const COMMON: bool = $common;
 
             #[inline(always)]
             fn load(value: $element) -> Self {
@@ -208,12 +212,12 @@ macro_rules! float_sums {
 // division by a number which is no power of two almost never meets; where the sum has the
 // dtype's own precision, or little more, it must be a division.
 float_sums! {
-    f64: f64, |x| x, |d| d, |sum, d| sum / d;
-    f64: f32, |x| f64::from(x), |d| 1.0 / d, |sum, r| (sum * r) as f32;
-    f64: f16, |x| f64::from(widen_f16(x)), |d| d, |sum, d| narrow_f16(round_to_odd(sum / d));
-    f64: bf16, |x| f64::from(widen_bf16(x)), |d| d, |sum, d| narrow_bf16(round_to_odd(sum / d));
-    f32: f16, widen_f16, |d| d, |sum, d| narrow_f16(sum / d);
-    f32: bf16, widen_bf16, |d| d, |sum, d| narrow_bf16(sum / d);
+    f64: f64, true, |x| x, |d| d, |sum, d| sum / d;
+    f64: f32, true, |x| f64::from(x), |d| 1.0 / d, |sum, r| (sum * r) as f32;
+    f64: f16, false, |x| f64::from(widen_f16(x)), |d| d, |sum, d| narrow_f16(round_to_odd(sum / d));
+    f64: bf16, false, |x| f64::from(widen_bf16(x)), |d| d, |sum, d| narrow_bf16(round_to_odd(sum / d));
+    f32: f16, true, widen_f16, |d| d, |sum, d| narrow_f16(sum / d);
+    f32: bf16, true, widen_bf16, |d| d, |sum, d| narrow_bf16(sum / d);
 }
 
 /// Integer sums that are exact and divided by multiplication: adding a half before multiplying
@@ -224,6 +228,7 @@ macro_rules! small_integer_sums {
         impl Accumulator<$element> for $sum {
             type Scale = $float;
             const ZERO: Self = 0;
+            const COMMON: bool = true;
 
             #[inline(always)]
             fn load(value: $element) -> Self {
@@ -265,12 +270,13 @@ mod small {
     }
 }
 
-/// Integer sums of 64 bits, divided as integers.
+/// Integer sums of 64 bits, divided as integers; what does not fit becomes the nearest that does.
 macro_rules! wide_integer_sums {
-    ($($sum:ty: $($element:ty),*;)*) => {$($(
+    ($($sum:ty: $divide:expr, $($element:ty),*;)*) => {$($(
         impl Accumulator<$element> for $sum {
             type Scale = i64;
             const ZERO: Self = 0;
+            const COMMON: bool = false;
 
             #[inline(always)]
             fn load(value: $element) -> Self {
@@ -288,16 +294,18 @@ macro_rules! wide_integer_sums {
 
             #[inline(always)]
             fn finish(self, scale: i64) -> $element {
-                let quotient = i128::from(self).checked_div(scale.into()).unwrap_or(0);
-                quotient.clamp(<$element>::MIN.into(), <$element>::MAX.into()) as $element
+                let divide: fn($sum, i64) -> $sum = $divide;
+                divide(self, scale).clamp(<$element>::MIN.into(), <$element>::MAX.into()) as $element
             }
         }
     )*)*};
 }
 
 wide_integer_sums! {
-    u64: u8, u16, u32, u64;
-    i64: i8, i16, i32, i64;
+    u64: |sum, d| u64::try_from(d).ok().and_then(|d| sum.checked_div(d)).unwrap_or(0),
+        u8, u16, u32, u64;
+    i64: |sum, d| sum.checked_div(d).unwrap_or(if d == 0 { 0 } else { i64::MAX }),
+        i8, i16, i32, i64;
 }
 
 /// A truth value in a byte, of which every other than 0 is true: what NumPy's bool arrays hold.

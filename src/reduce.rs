@@ -27,6 +27,8 @@ pub(crate) trait Reduce<T>: Copy + Send + Sync {
     const IDEMPOTENT: bool;
     /// Whether an element of the same type as a partial result is one as it stands.
     const LOADS_AS_IS: bool;
+    /// Whether kernels for special windows are worth their room.
+    const COMMON: bool;
 
     /// Combined with anything, gives that.
     fn identity(self) -> Self::Partial;
@@ -49,6 +51,7 @@ impl<T: Element> Reduce<T> for Maximum {
     type Scale = ();
     const IDEMPOTENT: bool = true;
     const LOADS_AS_IS: bool = true;
+    const COMMON: bool = true;
 
     #[inline(always)]
     fn identity(self) -> T::Ordered {
@@ -95,6 +98,7 @@ impl<T: Element, A: Accumulator<T>> Reduce<T> for Average<A> {
     type Scale = A::Scale;
     const IDEMPOTENT: bool = false;
     const LOADS_AS_IS: bool = true;
+    const COMMON: bool = A::COMMON;
 
     #[inline(always)]
     fn identity(self) -> A {
@@ -137,7 +141,7 @@ pub(crate) struct Power {
 
 /// A reduction by the sum of `$power` of the elements, finished by `$root`.
 macro_rules! power_sum {
-    ($type:ty, |$self:ident, $x:ident| $power:expr, |$sum:ident| $root:expr) => {
+    ($type:ty, $common:expr, |$self:ident, $x:ident| $power:expr, |$sum:ident| $root:expr) => {
         impl<T: Element> Reduce<T> for $type
         where
             f64: Accumulator<T>,
@@ -146,6 +150,7 @@ macro_rules! power_sum {
             type Scale = f64;
             const IDEMPOTENT: bool = false;
             const LOADS_AS_IS: bool = false;
+            const COMMON: bool = $common;
 
             #[inline(always)]
             fn identity(self) -> f64 {
@@ -179,8 +184,11 @@ macro_rules! power_sum {
     };
 }
 
-power_sum!(Square, |self, x| x * x, |sum| sum.sqrt());
-power_sum!(Power, |self, x| power(x, self.norm_type), |sum| power(sum, 1.0 / self.norm_type));
+power_sum!(Square, true, |self, x| x * x, |sum| sum.sqrt());
+power_sum!(Power, false, |self, x| power(x, self.norm_type), |sum| power(
+    sum,
+    1.0 / self.norm_type
+));
 
 /// `x^p`, where PyTorch takes square roots for `p` of one half: they differ at minus infinity.
 fn power(x: f64, p: f64) -> f64 {

@@ -287,7 +287,7 @@ pub(crate) fn same_type<T: 'static, U: 'static>(slice: &[T]) -> Option<&[U]> {
 pub(crate) fn even_and_odd<T: Copy, const N: usize, const L: usize>(
     elements: &[T; N],
 ) -> ([T; L], [T; L]) {
-    const { assert!(N == 2 * L, "twice as long") };
+    assert!(N == 2 * L, "twice as long");
     let mut even = MaybeUninit::<[T; L]>::uninit();
     let mut odd = MaybeUninit::<[T; L]>::uninit();
     macro_rules! split {

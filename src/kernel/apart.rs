@@ -1,37 +1,31 @@
 //! Windows far apart along folded rows: squares of outputs and taps are turned, so that single
 //! elements need not be picked.
 
-use super::band::{Bases, OutputRow};
 use super::fold::AHEAD;
-use super::line::{Apart, Slide, Stretch};
+use super::line::{Apart, Stretch};
+use super::slide::Along;
 use super::tile::tiles;
 use crate::reduce::Reduce;
 use crate::simd::{Work, prefetch, transposed, turn_by_turn};
-use crate::view::Shared;
 
 /// Outputs, and taps, of a square.
 const SIDE: usize = 4;
 
 /// Reduces windows of neighbouring columns, any number of columns apart.
 pub(crate) struct FoldApart<'a, T, R: Reduce<T>> {
-    pub(crate) reduce: R,
-    pub(crate) line: &'a [R::Partial],
-    pub(crate) rows: &'a [OutputRow],
-    pub(crate) bases: Bases,
-    pub(crate) slide: &'a Slide<'a>,
+    pub(crate) along: Along<'a, T, R>,
     pub(crate) stretch: &'a Stretch,
-    pub(crate) out: Shared<T>,
 }
 
 impl<T: Copy, R: Reduce<T>> FoldApart<'_, T, R> {
     /// Whether the compiler makes vectors of squares of partial results.
-    pub(crate) const TURNS: bool = matches!(size_of::<R::Partial>(), 4 | 8);
+    pub(crate) const TURNS: bool = R::COMMON && matches!(size_of::<R::Partial>(), 4 | 8);
 }
 
 impl<T: Copy, R: Reduce<T>> Work for FoldApart<'_, T, R> {
     #[inline(always)]
     fn run(self) {
-        let Self { reduce, line, rows, bases, slide, stretch, out } = self;
+        let Self { along: Along { reduce, line, rows, bases, slide, out }, stretch } = self;
         let runs = slide.runs(stretch, Apart::Any);
         let (n, stride, taps) = (runs.n, slide.stride, stretch.taps);
         // What a square reads from where its first window starts.

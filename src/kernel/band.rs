@@ -32,6 +32,14 @@ pub(crate) struct RowFold {
     pub(crate) onto: bool,
 }
 
+impl RowFold {
+    /// Whether both have the same taps.
+    #[inline(always)]
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        (self.first, self.end, self.onto) == (other.first, other.end, other.onto)
+    }
+}
+
 /// One output row.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct OutputRow {

@@ -4,18 +4,18 @@
 use std::mem::MaybeUninit;
 
 use super::apart::FoldApart;
-use super::band::{Band, OutputRow, RowTap};
+use super::band::{Band, OutputRow, RowFold, RowTap};
 use super::direct::{FoldLanes, FoldPairs};
 use super::few::FoldFew;
 use super::flat::Flat;
 use super::line::{Apart, Slide, Stretch};
 use super::plan::Traits;
 use super::scan::ScanFold;
-use super::slide::{FoldInParts, FoldLevels, FoldRuns};
+use super::slide::{Along, FoldInParts, FoldLevels, FoldRuns};
 use super::tile::{VECTOR_BYTES, in_tiles, tiles, with_lanes};
 use super::{Kernel, Rows, ScanRows, Target, small, sweep};
 use crate::reduce::{Divisor, Reduce};
-use crate::simd::{Work, dispatch, prefetch};
+use crate::simd::{Work, dispatch, prefetch, turn_by_turn};
 use crate::view::{Shared, same_type};
 use crate::{Execution, Geometry, Level, View, ViewMut};
 
@@ -37,10 +37,12 @@ pub(crate) fn pool<T: Copy + Default + Send + Sync + 'static, R: Reduce<T>>(
         return small::pool(reduce, geometry, divisor, input, out, output.strides());
     }
     let strides = [input.strides(), output.strides()];
-    match Flat::new::<T, R>(reduce, geometry, divisor, strides) {
-        Some(flat) => flat.pool(execution, fold, input, out),
-        None => sweep::pool(execution, fold, geometry, divisor, input, out, output.strides()),
+    if R::COMMON
+        && let Some(flat) = Flat::new::<T, R>(reduce, geometry, divisor, strides)
+    {
+        return flat.pool(execution, fold, input, out);
     }
+    sweep::pool(execution, fold, geometry, divisor, input, out, output.strides());
 }
 
 /// Reduces windows with `R`.
@@ -62,7 +64,7 @@ impl<T: Copy + Send + Sync + 'static, R: Reduce<T>> Kernel<T> for Fold<R> {
             in_place: R::LOADS_AS_IS && same_type::<T, R::Partial>(&[]).is_some(),
             overlap: R::IDEMPOTENT,
             scans: true,
-            direct: true,
+            direct: R::COMMON,
         }
     }
 
@@ -103,9 +105,11 @@ impl<T: Copy + Send + Sync + 'static, R: Reduce<T>> Kernel<T> for Fold<R> {
 
     fn direct(&self, src: &[T], band: &Band, slide: &Slide<'_>, out: Self::Out) {
         let &Self { reduce, level } = self;
-        match slide.no_lanes {
-            true => dispatch(level, FoldPairs { reduce, src, band, slide, out }),
-            false => dispatch(level, FoldLanes { reduce, src, band, slide, out }),
+        if R::COMMON {
+            match slide.no_lanes {
+                true => dispatch(level, FoldPairs { reduce, src, band, slide, out }),
+                false => dispatch(level, FoldLanes { reduce, src, band, slide, out }),
+            }
         }
     }
 }
@@ -137,35 +141,27 @@ impl<R> Fold<R> {
         let &Self { reduce, level } = self;
         let apart = slide.apart(true, size_of::<T>() < 4);
         let bases = band.bases(slide.in_place);
-        if let ([stretch], 0, false) = (slide.stretches, slide.levels.count, rows.is_empty()) {
+        let along = Along { reduce, line, rows, bases, slide, out };
+        let alike = match slide.stretches {
+            [stretch] if slide.levels.count == 0 && !rows.is_empty() => Some(stretch),
+            _ => None,
+        };
+        if R::COMMON
+            && let Some(stretch) = alike
+        {
+            let taps = if stretch.in_parts { 0 } else { stretch.taps };
             macro_rules! few {
-                ($S:expr, $K:expr) => {{
-                    let (reduce, out) = (self.reduce, out);
-                    dispatch(
-                        level,
-                        FoldFew::<T, R, $S, $K> {
-                            reduce,
-                            line,
-                            rows,
-                            bases,
-                            slide,
-                            stretch,
-                            apart,
-                            out,
-                        },
-                    )
-                }};
+                ($S:expr, $K:expr) => {
+                    dispatch(level, FoldFew::<T, R, $S, $K> { along, stretch, apart })
+                };
             }
-            match (apart, stretch.taps) {
+            match (apart, taps) {
                 (Apart::One, 2) => return few!(1, 2),
                 (Apart::One, 3) => return few!(1, 3),
                 (Apart::Two, 2) => return few!(2, 2),
                 (Apart::Two, 3) => return few!(2, 3),
-                (Apart::Any, 1..)
-                    if FoldApart::<T, R>::TURNS && stretch.step == 1 && !stretch.in_parts =>
-                {
-                    let work = FoldApart { reduce, line, rows, bases, slide, stretch, out };
-                    return dispatch(level, work);
+                (Apart::Any, 1..) if FoldApart::<T, R>::TURNS && stretch.step == 1 => {
+                    return dispatch(level, FoldApart { along, stretch });
                 }
                 _ => {}
             }
@@ -173,26 +169,16 @@ impl<R> Fold<R> {
         if !slide.stretches.iter().all(|stretch| stretch.in_parts) {
             match apart {
                 Apart::One | Apart::Lanes => {
-                    let runs = FoldRuns::<T, R, 1> { reduce, line, rows, bases, slide, apart, out };
-                    dispatch(level, runs);
+                    dispatch(level, FoldRuns::<T, R, 1> { along, apart });
                 }
-                Apart::Two => {
-                    let runs = FoldRuns::<T, R, 2> { reduce, line, rows, bases, slide, apart, out };
-                    dispatch(level, runs);
-                }
-                Apart::Four => {
-                    let runs = FoldRuns::<T, R, 4> { reduce, line, rows, bases, slide, apart, out };
-                    dispatch(level, runs);
-                }
-                Apart::Any => {
-                    let runs = FoldRuns::<T, R, 0> { reduce, line, rows, bases, slide, apart, out };
-                    dispatch(level, runs);
-                }
+                Apart::Two if R::COMMON => dispatch(level, FoldRuns::<T, R, 2> { along, apart }),
+                Apart::Four if R::COMMON => dispatch(level, FoldRuns::<T, R, 4> { along, apart }),
+                _ => dispatch(level, FoldRuns::<T, R, 0> { along, apart }),
             }
         }
         // Last, because vectors of the others may have written over these results.
         if slide.stretches.iter().any(|stretch| stretch.in_parts) {
-            dispatch(level, FoldInParts { reduce, line, rows, bases, slide, out });
+            dispatch(level, FoldInParts(along));
         }
     }
 
@@ -261,37 +247,55 @@ pub(super) fn fold_rows<T: Copy, R: Reduce<T>, const N: usize>(
     acc
 }
 
-/// Folds `K` rows, those of a row without offset being at `at`, into whole tiles.
+/// Folds rows of the same `K` taps as long as whole tiles of them may be read and written; gives
+/// how many.
 #[inline(always)]
 fn few_rows<T: Copy, R: Reduce<T>, const K: usize, const L: usize>(
-    reduce: R,
-    src: &[T],
-    at: usize,
+    work: &mut FoldRows<'_, T, R>,
+    folds: &[RowFold],
     taps: &[RowTap],
-    folded: &mut [R::Partial],
-) -> bool {
-    let folded = folded.as_chunks_mut::<L>().0;
-    let n = folded.len();
-    let row = |k: usize| tiles::<T, L>(src, at.wrapping_add_signed(taps[k].offset), n);
-    let mut rows = [row(0); K];
+) -> usize {
+    let (reduce, src, len) = (work.reduce, work.src, work.len);
+    let n = len.div_ceil(L);
+    let room = (n * L).max(len + work.after);
+    let mut offsets = [taps[0].offset; K];
     for k in 1..K {
-        rows[k] = row(k);
+        offsets[k] = taps[k].offset;
     }
-    for i in 0..n {
-        let first = &rows[0][i];
-        prefetch(src, at.wrapping_add_signed(taps[K - 1].offset) + i * L + AHEAD / size_of::<T>());
-        let mut acc = [reduce.load(first[0]); L];
-        for l in 0..L {
-            acc[l] = reduce.load(first[l]);
+    for (done, fold) in folds.iter().enumerate() {
+        let at = fold.src.wrapping_add_signed(work.band.src_base);
+        let last = at.wrapping_add_signed(fold.reach);
+        if src.len().saturating_sub(last) < n * L || work.line.len() - fold.line < room {
+            return done;
         }
+        let row = &mut work.line[fold.line..][..room];
+        let folded = row.as_chunks_mut::<L>().0;
+        let tap = |k: usize| tiles::<T, L>(src, at.wrapping_add_signed(offsets[k]), n);
+        let mut rows = [tap(0); K];
         for k in 1..K {
-            for l in 0..L {
-                acc[l] = reduce.combine(acc[l], reduce.load(rows[k][i][l]));
-            }
+            rows[k] = tap(k);
         }
-        folded[i] = acc;
+        for i in 0..n {
+            turn_by_turn();
+            let first = &rows[0][i];
+            prefetch(src, last.wrapping_add(i * L + AHEAD / size_of::<T>()));
+            let mut acc = [reduce.load(first[0]); L];
+            for l in 0..L {
+                acc[l] = reduce.load(first[l]);
+            }
+            for k in 1..K {
+                for l in 0..L {
+                    acc[l] = reduce.combine(acc[l], reduce.load(rows[k][i][l]));
+                }
+            }
+            folded[i] = acc;
+        }
+        // Vectors may have written over the padding.
+        for padding in &mut row[len..len + work.after] {
+            *padding = reduce.identity();
+        }
     }
-    true
+    folds.len()
 }
 
 /// Folds rows of elements into rows of partial results.
@@ -306,43 +310,59 @@ struct FoldRows<'a, T, R: Reduce<T>> {
 
 impl<T: Copy, R: Reduce<T>> Work for FoldRows<'_, T, R> {
     #[inline(always)]
-    fn run(self) {
-        let Self { reduce, src, band, line, len, after } = self;
-        for fold in &band.folds {
-            let taps = &band.taps[fold.first..fold.end];
-            let row = &mut line[fold.line..];
-            let src_at = fold.src.wrapping_add_signed(band.src_base);
-            let last = src_at.wrapping_add_signed(fold.reach);
-            let room = src.len().saturating_sub(last).min(row.len());
-            if taps.is_empty() {
-                row[..len + after].fill(reduce.identity());
-                continue;
-            }
-            let few = with_lanes!(size_of::<R::Partial>(), |L| {
-                let n = len.div_ceil(L);
-                match taps.len() {
-                    _ if n * L > room || fold.onto => false,
-                    1 => few_rows::<T, R, 1, L>(reduce, src, src_at, taps, &mut row[..n * L]),
-                    2 => few_rows::<T, R, 2, L>(reduce, src, src_at, taps, &mut row[..n * L]),
-                    3 => few_rows::<T, R, 3, L>(reduce, src, src_at, taps, &mut row[..n * L]),
-                    _ => false,
-                }
-            });
-            if !few {
-                in_tiles!(two, size_of::<R::Partial>(), len, room, !fold.onto, |at, L| {
-                    let row = &mut row[at..at + L];
-                    let mut acc = [reduce.identity(); L];
-                    if fold.onto {
-                        acc.copy_from_slice(row);
-                    }
-                    let at = src_at + at;
-                    row.copy_from_slice(&fold_rows(reduce, acc, src, at, taps, fold.reach));
+    fn run(mut self) {
+        let band = self.band;
+        for alike in band.folds.chunk_by(RowFold::is_like) {
+            let taps = &band.taps[alike[0].first..alike[0].end];
+            let mut rest = alike;
+            while !rest.is_empty() {
+                let done = with_lanes!(size_of::<R::Partial>(), |L| match taps.len() {
+                    _ if alike[0].onto || !R::COMMON => 0,
+                    1 => few_rows::<T, R, 1, L>(&mut self, rest, taps),
+                    2 => few_rows::<T, R, 2, L>(&mut self, rest, taps),
+                    3 => few_rows::<T, R, 3, L>(&mut self, rest, taps),
+                    4 => few_rows::<T, R, 4, L>(&mut self, rest, taps),
+                    5 => few_rows::<T, R, 5, L>(&mut self, rest, taps),
+                    6 => few_rows::<T, R, 6, L>(&mut self, rest, taps),
+                    7 => few_rows::<T, R, 7, L>(&mut self, rest, taps),
+                    8 => few_rows::<T, R, 8, L>(&mut self, rest, taps),
+                    _ => 0,
                 });
+                rest = &rest[done..];
+                if let Some((fold, others)) = rest.split_first() {
+                    self.row(fold, taps);
+                    rest = others;
+                }
             }
-            // Vectors may have written over the padding.
-            for padding in &mut row[len..len + after] {
-                *padding = reduce.identity();
+        }
+    }
+}
+
+impl<T: Copy, R: Reduce<T>> FoldRows<'_, T, R> {
+    /// Folds the rows of any number of taps into one, or onto it.
+    #[inline(always)]
+    fn row(&mut self, fold: &RowFold, taps: &[RowTap]) {
+        let Self { reduce, src, band, ref mut line, len, after } = *self;
+        let row = &mut line[fold.line..];
+        let src_at = fold.src.wrapping_add_signed(band.src_base);
+        let last = src_at.wrapping_add_signed(fold.reach);
+        let room = src.len().saturating_sub(last).min(row.len());
+        if taps.is_empty() {
+            row[..len + after].fill(reduce.identity());
+            return;
+        }
+        in_tiles!(two, size_of::<R::Partial>(), len, room, !fold.onto, |at, L| {
+            let row = &mut row[at..at + L];
+            let mut acc = [reduce.identity(); L];
+            if fold.onto {
+                acc.copy_from_slice(row);
             }
+            let at = src_at + at;
+            row.copy_from_slice(&fold_rows(reduce, acc, src, at, taps, fold.reach));
+        });
+        // Vectors may have written over the padding.
+        for padding in &mut row[len..len + after] {
+            *padding = reduce.identity();
         }
     }
 }

@@ -99,15 +99,21 @@ impl<T: Copy, R: Reduce<T>> Work for FoldLevels<'_, T, R> {
     }
 }
 
-/// Reduces windows along rows of partial results to elements.
-pub(crate) struct FoldRuns<'a, T, R: Reduce<T>, const S: usize> {
+/// Rows of partial results, and the outputs that windows along them become.
+#[derive(Clone, Copy)]
+pub(crate) struct Along<'a, T, R: Reduce<T>> {
     pub(crate) reduce: R,
     pub(crate) line: &'a [R::Partial],
     pub(crate) rows: &'a [OutputRow],
     pub(crate) bases: Bases,
     pub(crate) slide: &'a Slide<'a>,
-    pub(crate) apart: Apart,
     pub(crate) out: Shared<T>,
+}
+
+/// Reduces windows along rows of partial results to elements.
+pub(crate) struct FoldRuns<'a, T, R: Reduce<T>, const S: usize> {
+    pub(crate) along: Along<'a, T, R>,
+    pub(crate) apart: Apart,
 }
 
 impl<T: Copy, R: Reduce<T>, const S: usize> Work for FoldRuns<'_, T, R, S> {
@@ -115,21 +121,22 @@ impl<T: Copy, R: Reduce<T>, const S: usize> Work for FoldRuns<'_, T, R, S> {
     fn run(self) {
         let (mut parts, used) = self.parts();
         let mut walked: Option<(&Stretch, Runs, usize)> = None;
-        let several = self.slide.stretches.len() > 1;
-        for row in self.rows {
-            for stretch in self.slide.stretches.iter().filter(|stretch| !stretch.in_parts) {
+        let Along { reduce, rows, slide, .. } = self.along;
+        let several = slide.stretches.len() > 1;
+        for row in rows {
+            for stretch in slide.stretches.iter().filter(|stretch| !stretch.in_parts) {
                 // Most rows have one stretch, whose walk is the same in all of them.
                 if several || walked.is_none() {
-                    if self.slide.levels.count == 0 {
+                    if slide.levels.count == 0 {
                         parts[0].count = stretch.taps;
-                        parts[0].step = stretch.step.wrapping_mul(self.slide.lanes);
+                        parts[0].step = stretch.step.wrapping_mul(slide.lanes);
                     }
-                    let runs = self.slide.runs(stretch, self.apart);
+                    let runs = slide.runs(stretch, self.apart);
                     let last = parts[..used].iter().map(|taps| taps.last()).max().unwrap_or(0);
                     walked = Some((stretch, runs, runs.start + last));
                 }
                 let Some((stretch, runs, last)) = walked else { continue };
-                let scale = self.reduce.scale(self.slide.divisor(stretch, row));
+                let scale = reduce.scale(slide.divisor(stretch, row));
                 if stretch.taps == 0 {
                     self.nothing(row, runs, scale);
                 } else {
@@ -144,7 +151,7 @@ impl<T: Copy, R: Reduce<T>, const S: usize> FoldRuns<'_, T, R, S> {
     /// `last` is the last tap of the first result, from the start of the row.
     #[inline(always)]
     fn stretch(&self, row: &OutputRow, runs: Runs, last: usize, parts: &[Taps], scale: R::Scale) {
-        let Self { reduce, line, slide, bases, .. } = *self;
+        let Along { reduce, line, slide, bases, out: results, .. } = self.along;
         let stride = if S == 0 { slide.stride } else { S };
         let at = row.line.wrapping_add_signed(bases.line);
         let mut start = at + runs.start;
@@ -154,7 +161,7 @@ impl<T: Copy, R: Reduce<T>, const S: usize> FoldRuns<'_, T, R, S> {
             let room = slide.room(row, out).max(runs.n);
             // SAFETY: the sweep hands every output position to one task only, which writes all of
             // the room in the order of the rows.
-            let dst = unsafe { self.out.run(bases.out + row.out + out, room) };
+            let dst = unsafe { results.run(bases.out + row.out + out, room) };
             let room = room.min(readable);
             let combine = |earlier, later| reduce.combine(earlier, later);
             if const { S == 1 } {
@@ -217,7 +224,7 @@ impl<T: Copy, R: Reduce<T>, const S: usize> FoldRuns<'_, T, R, S> {
     /// one row at a time.
     #[inline(always)]
     fn parts(&self) -> (Parts, usize) {
-        let slide = self.slide;
+        let Along { rows, slide, .. } = self.along;
         let mut parts = [Taps::NONE; 4];
         if slide.levels.count == 0 {
             return (parts, 1);
@@ -227,7 +234,7 @@ impl<T: Copy, R: Reduce<T>, const S: usize> FoldRuns<'_, T, R, S> {
         for (part, group) in parts.iter_mut().zip(&groups) {
             let base = match group.level {
                 0 => 0,
-                level => slide.levels_at + (level as usize - 1) * slide.pitch - self.rows[0].line,
+                level => slide.levels_at + (level as usize - 1) * slide.pitch - rows[0].line,
             };
             *part = Taps {
                 start: base + group.tap * step,
@@ -241,33 +248,28 @@ impl<T: Copy, R: Reduce<T>, const S: usize> FoldRuns<'_, T, R, S> {
     /// Windows without elements.
     #[inline(always)]
     fn nothing(&self, row: &OutputRow, runs: Runs, scale: R::Scale) {
-        let nothing = self.reduce.finish(self.reduce.identity(), scale);
+        let Along { reduce, bases, out, .. } = self.along;
+        let nothing = reduce.finish(reduce.identity(), scale);
         for r in 0..runs.runs {
-            let at = self.bases.out + row.out + runs.out + r as isize * runs.out_step;
+            let at = bases.out + row.out + runs.out + r as isize * runs.out_step;
             // SAFETY: the sweep hands every output position to one task only.
-            unsafe { self.out.run(at, runs.n) }.fill(MaybeUninit::new(nothing));
+            unsafe { out.run(at, runs.n) }.fill(MaybeUninit::new(nothing));
         }
     }
 }
 
 /// Reduces windows of neighbouring columns so long that independent partial results pay: they keep
 /// the adders busy, and errors small.
-pub(crate) struct FoldInParts<'a, T, R: Reduce<T>> {
-    pub(crate) reduce: R,
-    pub(crate) line: &'a [R::Partial],
-    pub(crate) rows: &'a [OutputRow],
-    pub(crate) bases: Bases,
-    pub(crate) slide: &'a Slide<'a>,
-    pub(crate) out: Shared<T>,
-}
+pub(crate) struct FoldInParts<'a, T, R: Reduce<T>>(pub(crate) Along<'a, T, R>);
 
 impl<T: Copy, R: Reduce<T>> Work for FoldInParts<'_, T, R> {
     #[inline(always)]
     fn run(self) {
-        for row in self.rows {
-            let row = &self.bases.shift(row);
-            for stretch in self.slide.stretches.iter().filter(|stretch| stretch.in_parts) {
-                let scale = self.reduce.scale(self.slide.divisor(stretch, row));
+        let Along { reduce, rows, bases, slide, .. } = self.0;
+        for row in rows {
+            let row = &bases.shift(row);
+            for stretch in slide.stretches.iter().filter(|stretch| stretch.in_parts) {
+                let scale = reduce.scale(slide.divisor(stretch, row));
                 self.window(row, stretch, scale);
             }
         }
@@ -277,11 +279,12 @@ impl<T: Copy, R: Reduce<T>> Work for FoldInParts<'_, T, R> {
 impl<T: Copy, R: Reduce<T>> FoldInParts<'_, T, R> {
     #[inline(always)]
     fn window(&self, row: &OutputRow, stretch: &Stretch, scale: R::Scale) {
-        let (reduce, lanes) = (self.reduce, self.slide.lanes);
-        let window = &self.line[row.line + stretch.start * lanes..][..stretch.taps * lanes];
-        let at = row.out + stretch.output as isize * self.slide.out_stride;
+        let Along { reduce, line, slide, out, .. } = self.0;
+        let lanes = slide.lanes;
+        let window = &line[row.line + stretch.start * lanes..][..stretch.taps * lanes];
+        let at = row.out + stretch.output as isize * slide.out_stride;
         // SAFETY: the sweep hands every output position to one task only.
-        let dst = unsafe { self.out.run(at, lanes) };
+        let dst = unsafe { out.run(at, lanes) };
         if lanes == 1 {
             let (rounds, rest) = window.as_chunks::<PARTS>();
             let mut parts = [reduce.identity(); PARTS];

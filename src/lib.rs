@@ -36,12 +36,12 @@
 //!
 //! First what a call is about: `window`, `geometry`, `view`; then what is done to elements:
 //! `element`, `reduce`; then `pool/max.rs`, a whole operator in a few lines; and at last how it is
-//! done: `kernel` (`plan`, `sweep`, `fold`, `argmax`), `simd`, `parallel`.
+//! done: `kernel` (`plan`, `sweep`, `fold`, `argmax`), `simd`, `parallel`, `team`.
 //!
 //! # Features
 //!
-//! - `rayon` (default): large calls are split over a rayon thread pool. Without it every call
-//!   stays on its thread.
+//! - `rayon` (default): large calls are split over a rayon thread pool. Without it a call stays on
+//!   its thread unless it is given a [`Team`].
 //! - `ndarray`: [`View`] and [`ViewMut`] from ndarray's arrays, results as such arrays.
 //!
 //! The standard library is always needed (instruction sets are looked up at run time), so there is
@@ -65,6 +65,7 @@ mod pool;
 mod reduce;
 #[allow(unsafe_code)]
 mod simd;
+mod team;
 #[allow(unsafe_code)]
 mod view;
 mod window;
@@ -81,6 +82,7 @@ pub use pool::max::{max, max_backward_into, max_into, max_with_indices, max_with
 pub use pool::power::power_average_into;
 pub use pool::unpool::{unpool_backward_into, unpool_into};
 pub use simd::Level;
+pub use team::Team;
 pub use view::{View, ViewMut, contiguous_strides};
 pub use window::{Axis, Sliding, Taps, Window};
 

@@ -1,6 +1,10 @@
 //! How work is split over threads, and when it is not.
 
-use crate::Level;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+#[cfg(feature = "rayon")]
+use crate::team::share;
+use crate::{Level, Team};
 
 /// Below this many bytes of input and output a call stays on its thread: waking another one
 /// costs more than the work.
@@ -30,7 +34,8 @@ pub struct Execution<'p> {
 
 #[derive(Debug, Clone, Copy)]
 enum Threads<'p> {
-    One(std::marker::PhantomData<&'p ()>),
+    One,
+    Team(&'p Team),
     #[cfg(feature = "rayon")]
     Current,
     #[cfg(feature = "rayon")]
@@ -42,7 +47,7 @@ impl Default for Execution<'_> {
         #[cfg(feature = "rayon")]
         let threads = Threads::Current;
         #[cfg(not(feature = "rayon"))]
-        let threads = Threads::One(std::marker::PhantomData);
+        let threads = Threads::One;
         Self { level: Level::best(), threads }
     }
 }
@@ -51,7 +56,13 @@ impl<'p> Execution<'p> {
     /// Everything on the calling thread.
     #[must_use]
     pub fn single_threaded() -> Self {
-        Self { threads: Threads::One(std::marker::PhantomData), ..Self::default() }
+        Self { threads: Threads::One, ..Self::default() }
+    }
+
+    /// The calling thread and the helpers of `team`.
+    #[must_use]
+    pub fn with(team: &'p Team) -> Self {
+        Self { threads: Threads::Team(team), ..Self::default() }
     }
 
     /// The calling thread and the threads of `pool`, less one.
@@ -70,7 +81,7 @@ impl<'p> Execution<'p> {
 
     /// The same instruction set on the calling thread alone.
     pub(crate) fn one_thread(&self) -> Self {
-        Self { threads: Threads::One(std::marker::PhantomData), ..*self }
+        Self { threads: Threads::One, ..*self }
     }
 
     /// The instruction set that kernels are to use.
@@ -80,7 +91,8 @@ impl<'p> Execution<'p> {
 
     fn threads(&self) -> usize {
         match self.threads {
-            Threads::One(_) => 1,
+            Threads::One => 1,
+            Threads::Team(team) => team.threads(),
             #[cfg(feature = "rayon")]
             Threads::Current => rayon::current_num_threads(),
             #[cfg(feature = "rayon")]
@@ -98,34 +110,35 @@ impl<'p> Execution<'p> {
 
     /// Calls `task` for every number below `tasks`, on the calling thread and its helpers.
     pub(crate) fn run(&self, tasks: usize, task: impl Fn(usize) + Sync) {
-        #[cfg(feature = "rayon")]
-        if tasks > 1 && self.threads() > 1 {
-            let next = std::sync::atomic::AtomicUsize::new(0);
-            let work = || {
-                loop {
-                    let index = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-                    if index >= tasks {
-                        break;
-                    }
-                    task(index);
-                }
-            };
-            let helpers = (self.threads() - 1).min(tasks - 1);
-            match self.threads {
-                Threads::Pool(pool) => pool.in_place_scope(|scope| share(scope, helpers, &work)),
-                _ => rayon::in_place_scope(|scope| share(scope, helpers, &work)),
-            }
-            return;
+        let threads = self.threads().min(tasks);
+        if threads < 2 {
+            return (0..tasks).for_each(task);
         }
-        (0..tasks).for_each(task);
+        let next = AtomicUsize::new(0);
+        let work = || {
+            loop {
+                let index = next.fetch_add(1, Ordering::Relaxed);
+                if index >= tasks {
+                    break;
+                }
+                task(index);
+            }
+        };
+        match self.threads {
+            Threads::One => work(),
+            Threads::Team(team) => team.share(&work),
+            #[cfg(feature = "rayon")]
+            Threads::Current => share(&work, |shift| {
+                for shift in std::iter::repeat_n(shift, threads - 1) {
+                    rayon::spawn(move || shift.help());
+                }
+            }),
+            #[cfg(feature = "rayon")]
+            Threads::Pool(pool) => share(&work, |shift| {
+                for shift in std::iter::repeat_n(shift, threads - 1) {
+                    pool.spawn(move || shift.help());
+                }
+            }),
+        }
     }
-}
-
-/// Runs `work` on the calling thread while up to `helpers` others do the same.
-#[cfg(feature = "rayon")]
-fn share<'s>(scope: &rayon::Scope<'s>, helpers: usize, work: &'s (impl Fn() + Sync)) {
-    for _ in 0..helpers {
-        scope.spawn(|_| work());
-    }
-    work();
 }

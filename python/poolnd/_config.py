@@ -28,10 +28,9 @@ def show_config() -> None:
 def _rows() -> dict[str, str]:
     build = build_info()
     found = ", ".join(build["instruction_sets"])
-    features = ", ".join(build["features"])
     return {
         "poolnd": build["version"],
-        "build": f"{build['profile']}, {build['target']}, with {features}",
+        "build": f"{build['profile']}, {build['target']}",
         "processor": f"{_processor()} ({os.cpu_count()} cores, {build['cores']} to use)",
         "instruction set": f"{build['instruction_set']} (found: {found})",
         "threads": f"{build['threads']} ({build['threads_from']})",

@@ -34,7 +34,6 @@ class _BuildInfo(TypedDict):
     cores: int
     target: str
     profile: str
-    features: list[str]
 
 class PoolError(ValueError, RuntimeError): ...
 

@@ -20,8 +20,6 @@ pub(crate) fn build_info(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     info.set_item("cores", std::thread::available_parallelism().map_or(1, usize::from))?;
     info.set_item("target", target())?;
     info.set_item("profile", if cfg!(debug_assertions) { "debug" } else { "release" })?;
-    // The binding runs calls on a rayon pool of its own, so it does not build without.
-    info.set_item("features", ["rayon"])?;
     Ok(info)
 }
 

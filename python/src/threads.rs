@@ -1,4 +1,4 @@
-//! The thread pool of the Python package.
+//! The threads of the Python package.
 //!
 //! How many threads large calls use is all the state that the package has.
 
@@ -7,14 +7,13 @@ use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use poolnd::Execution;
+use poolnd::{Execution, Team};
 use pyo3::exceptions::PyRuntimeWarning;
 use pyo3::prelude::*;
-use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::args::Op;
 
-/// Calls that move fewer bytes than this stay on their thread and never look at the pool.
+/// Calls that move fewer bytes than this stay on their thread and never look for others.
 const SMALL_CALL_BYTES: usize = 512 << 10;
 
 /// The most threads that may be asked for.
@@ -29,14 +28,14 @@ static ORIGIN: AtomicU8 = AtomicU8::new(0);
 /// In the words of `show_config`.
 const ORIGINS: [&str; 3] = ["one per core", "POOLND_NUM_THREADS", "set_num_threads"];
 
-/// The pool of the process that last needed one.
+/// The team of the process that last needed one.
 static OWNER: AtomicPtr<Owner> = AtomicPtr::new(ptr::null_mut());
 
-/// A process and its pool. Threads do not survive a fork, and a lock that some thread held then is
+/// A process and its team. Threads do not survive a fork, and a lock that some thread held then is
 /// never released in the child: so a child leaves all of this to its parent and makes its own.
 struct Owner {
     process: u32,
-    pool: Mutex<Option<Arc<ThreadPool>>>,
+    team: Mutex<Option<Arc<Team>>>,
 }
 
 /// Runs `work` with the package's threads if it moves enough bytes, else on this thread.
@@ -44,27 +43,27 @@ pub(crate) fn with_execution<R>(bytes: usize, work: impl FnOnce(&Execution<'_>) 
     if bytes < SMALL_CALL_BYTES {
         return work(&Execution::single_threaded());
     }
-    match pool() {
-        Some(pool) => work(&Execution::on(&pool)),
+    match team() {
+        Some(team) => work(&Execution::with(&team)),
         None => work(&Execution::single_threaded()),
     }
 }
 
-/// The pool of this process, started when first needed; None for one thread, or if none can be
-/// started.
-fn pool() -> Option<Arc<ThreadPool>> {
+/// The team of this process, started when first needed; None for one thread.
+fn team() -> Option<Arc<Team>> {
     let wanted = number_of_threads();
     if wanted < 2 {
         return None;
     }
-    let mut pool = owner().pool.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(pool) = pool.as_ref().filter(|pool| pool.current_num_threads() == wanted) {
-        return Some(Arc::clone(pool));
+    let mut team = owner().team.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(team) = team.as_ref().filter(|team| team.threads() == wanted) {
+        return Some(Arc::clone(team));
     }
-    let named = |index| format!("poolnd-{index}");
-    let started = ThreadPoolBuilder::new().num_threads(wanted).thread_name(named).build().ok()?;
-    // A call that still runs on the pool of another size keeps that alive until it is done.
-    Some(Arc::clone(pool.insert(Arc::new(started))))
+    // A call that is still helped by another team keeps that alive until it is done. One that the
+    // system refused threads is kept by its call alone: the next one may get them.
+    let started = Arc::new(Team::new(wanted));
+    *team = (started.threads() == wanted).then(|| Arc::clone(&started));
+    Some(started)
 }
 
 /// What belongs to this process.
@@ -76,7 +75,7 @@ fn owner() -> &'static Owner {
         if let Some(owner) = unsafe { known.as_ref() }.filter(|owner| owner.process == process) {
             return owner;
         }
-        let own = Box::leak(Box::new(Owner { process, pool: Mutex::new(None) }));
+        let own = Box::leak(Box::new(Owner { process, team: Mutex::new(None) }));
         match OWNER.compare_exchange(known, own, Ordering::AcqRel, Ordering::Acquire) {
             Ok(_) => return own,
             // Another thread was first; what is lost is a few bytes, once.
@@ -130,7 +129,7 @@ pub(crate) fn set_num_threads(n: &Bound<'_, PyAny>) -> PyResult<()> {
     ORIGIN.store(2, Ordering::Relaxed);
     if WANTED.swap(wanted, Ordering::Relaxed) != wanted {
         // The threads of another number end now, not with the next large call.
-        drop(owner().pool.lock().unwrap_or_else(PoisonError::into_inner).take());
+        drop(owner().team.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
     Ok(())
 }

@@ -2,7 +2,8 @@
 //! instruction set, in NCHW and NHWC memory.
 
 use poolnd::{
-    Divisor, Execution, Geometry, Level, Window, average_into, max_into, max_with_indices_into,
+    Divisor, Execution, Geometry, Level, Team, Window, average_into, max_into,
+    max_with_indices_into,
 };
 
 use crate::dtype::{Dtype, Kind, Number, numbers, random, test_each};
@@ -73,6 +74,7 @@ fn each_execution(check: &dyn Fn(&Execution<'_>)) {
         check(&Execution::single_threaded().level(level));
     }
     check(&Execution::default());
+    check(&Execution::with(&Team::new(2)));
     #[cfg(feature = "rayon")]
     {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();

@@ -184,7 +184,7 @@ macro_rules! power_sum {
     };
 }
 
-power_sum!(Square, true, |self, x| x * x, |sum| sum.sqrt());
+power_sum!(Square, size_of::<T>() == size_of::<f32>(), |self, x| x * x, |sum| sum.sqrt());
 power_sum!(Power, false, |self, x| power(x, self.norm_type), |sum| power(
     sum,
     1.0 / self.norm_type

@@ -139,7 +139,8 @@ impl<R> Fold<R> {
         R: Reduce<T>,
     {
         let &Self { reduce, level } = self;
-        let apart = slide.apart(true, size_of::<T>() < 4);
+        let narrow = const { size_of::<T>() < 4 };
+        let apart = slide.apart(true, narrow);
         let bases = band.bases(slide.in_place);
         let along = Along { reduce, line, rows, bases, slide, out };
         let alike = match slide.stretches {
@@ -172,7 +173,9 @@ impl<R> Fold<R> {
                     dispatch(level, FoldRuns::<T, R, 1> { along, apart });
                 }
                 Apart::Two if R::COMMON => dispatch(level, FoldRuns::<T, R, 2> { along, apart }),
-                Apart::Four if R::COMMON => dispatch(level, FoldRuns::<T, R, 4> { along, apart }),
+                Apart::Four if R::COMMON && narrow => {
+                    dispatch(level, FoldRuns::<T, R, 4> { along, apart })
+                }
                 _ => dispatch(level, FoldRuns::<T, R, 0> { along, apart }),
             }
         }
@@ -258,27 +261,29 @@ fn few_rows<T: Copy, R: Reduce<T>, const K: usize, const L: usize>(
     let (reduce, src, len) = (work.reduce, work.src, work.len);
     let n = len.div_ceil(L);
     let room = (n * L).max(len + work.after);
-    let mut offsets = [taps[0].offset; K];
-    for k in 1..K {
-        offsets[k] = taps[k].offset;
+    // Positions from the first tap on, so that one look at the input does for all taps of a row.
+    let first = taps.iter().map(|tap| tap.offset).min().unwrap_or(0);
+    let mut from = [0; K];
+    for k in 0..K {
+        from[k] = (taps[k].offset - first).unsigned_abs();
     }
+    let span = n * L + from.iter().max().unwrap_or(&0);
     for (done, fold) in folds.iter().enumerate() {
-        let at = fold.src.wrapping_add_signed(work.band.src_base);
-        let last = at.wrapping_add_signed(fold.reach);
-        if src.len().saturating_sub(last) < n * L || work.line.len() - fold.line < room {
+        let at = fold.src.wrapping_add_signed(work.band.src_base + first);
+        let (Some(taps), Some(row)) =
+            (src.get(at..at.wrapping_add(span)), work.line.get_mut(fold.line..fold.line + room))
+        else {
             return done;
-        }
-        let row = &mut work.line[fold.line..][..room];
+        };
         let folded = row.as_chunks_mut::<L>().0;
-        let tap = |k: usize| tiles::<T, L>(src, at.wrapping_add_signed(offsets[k]), n);
-        let mut rows = [tap(0); K];
-        for k in 1..K {
-            rows[k] = tap(k);
+        let mut rows = [tiles::<T, L>(taps, 0, n); K];
+        for k in 0..K {
+            rows[k] = tiles(taps, from[k], n);
         }
         for i in 0..n {
             turn_by_turn();
             let first = &rows[0][i];
-            prefetch(src, last.wrapping_add(i * L + AHEAD / size_of::<T>()));
+            prefetch(taps, span - (n - i) * L + AHEAD / size_of::<T>());
             let mut acc = [reduce.load(first[0]); L];
             for l in 0..L {
                 acc[l] = reduce.load(first[l]);

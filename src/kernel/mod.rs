@@ -39,6 +39,8 @@ mod staged;
 #[allow(unsafe_code)]
 mod sweep;
 mod tile;
+#[allow(unsafe_code)]
+mod whole;
 
 use std::ops::Range;
 

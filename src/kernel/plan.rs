@@ -115,7 +115,7 @@ pub(crate) struct Traits {
 pub(crate) struct Scan {
     pub(crate) kernel: usize,
     pub(crate) stride: usize,
-    /// Output rows that are worth folding together, for the rows read around them.
+    /// Output rows that are folded together: one block, which makes the line as wide as can be.
     rows: usize,
 }
 
@@ -128,7 +128,7 @@ impl Scan {
                 if kernel > stride.saturating_mul(4).saturating_add(2)
                     && row.axis.outputs() > 1 =>
             {
-                let rows = 4 * kernel.min(row.axis.len()) / stride;
+                let rows = kernel.min(row.axis.len()) / stride;
                 let rows = rows.clamp(1, row.axis.outputs());
                 Some(Self { kernel, stride, rows })
             }

@@ -87,17 +87,24 @@ fn fold_window<T: Copy, R: Reduce<T>>(
         Some((&columns, rows)) => (columns, rows),
         None => ((Taps { first: 0, count: 1, step: 1 }, 0), window),
     };
-    let count: usize = rows.iter().map(|(taps, _)| taps.count).product();
+    let (inner, outer) = match rows.split_last() {
+        Some((&inner, outer)) => (inner, outer),
+        None => ((Taps { first: 0, count: 1, step: 1 }, 0), rows),
+    };
+    let count: usize = outer.iter().map(|(taps, _)| taps.count).product();
     for column in 0..columns.0.count {
         let at = at.wrapping_add_signed(column as isize * columns.1);
         let mut acc = reduce.identity();
         for row in 0..count {
             let (mut at, mut rest) = (at, row);
-            for (taps, step) in rows.iter().rev() {
+            for (taps, step) in outer.iter().rev() {
                 at = at.wrapping_add_signed((rest % taps.count) as isize * step);
                 rest /= taps.count;
             }
-            acc = reduce.combine(acc, reduce.load(data[at]));
+            for _ in 0..inner.0.count {
+                acc = reduce.combine(acc, reduce.load(data[at]));
+                at = at.wrapping_add_signed(inner.1);
+            }
         }
         total = reduce.combine(total, acc);
     }

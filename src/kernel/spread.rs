@@ -11,6 +11,7 @@ use std::ops::Range;
 use super::line::LONG;
 use super::planes::{self, Axes, Planes, merged, offsets, volume};
 use super::tile::in_tiles;
+use super::whole;
 use crate::element::{Accumulator, Mean};
 use crate::geometry::{Dims, count};
 use crate::simd::{Work, dispatch};
@@ -131,9 +132,9 @@ impl Readers {
     }
 }
 
-/// Whether [`spread`] is the fast way, or the only one: the columns are neighbours, and no column is
-/// reached by so many windows that a sweep sums them in parts; or windows are listed, and so need not
-/// reach an element at equal distances.
+/// Whether [`spread`] is the fast way, or the only one: the columns are neighbours, windows are more
+/// than one element apart, and no column is reached by so many that a sweep sums them in parts; or
+/// windows are listed, and so need not reach an element at equal distances.
 pub(crate) fn suits<T, U>(
     geometry: &Geometry,
     small: &View<'_, T>,
@@ -142,7 +143,11 @@ pub(crate) fn suits<T, U>(
     if geometry.pooled().iter().any(|(_, axis)| matches!(axis.rule, Rule::Listed(_))) {
         return true;
     }
+    let side_by_side = |axis: &Axis| matches!(axis.rule, Rule::Sliding { stride: 1, .. });
     let Some((at, axis)) = long_axes(geometry).last() else { return true };
+    if long_axes(geometry).all(|(_, axis)| side_by_side(axis) && axis.outputs() > 1) {
+        return false;
+    }
     let neighbours = |len: usize, stride: isize| len <= 1 || stride == 1;
     neighbours(axis.outputs(), small.strides()[*at])
         && neighbours(axis.len(), large.strides()[*at])
@@ -174,6 +179,10 @@ where
 {
     let axes: Dims<usize> = geometry.pooled().iter().map(|(axis, _)| *axis).collect();
     let plan = Plan::new(geometry, divisors, large.strides());
+    if plan.has_one_window() {
+        whole::fill(execution, geometry, plan.columns.len, plan.divisor, small, large);
+        return Ok(());
+    }
     let source = merged(small.shape(), [small.strides()], |axis| axes.contains(&axis));
     let bytes = [count(small.shape())?, count(large.shape())?].map(|n| n * size_of::<T>());
     let strides = [large.strides(), small.strides()];
@@ -229,6 +238,14 @@ impl Plan {
             }
         };
         Self { rows, readers, columns, outputs, factors, divisor }
+    }
+
+    /// Whether the elements of a plane are neighbours that all belong to the same window.
+    fn has_one_window(&self) -> bool {
+        let Columns { len, step, windows } = &self.columns;
+        let all = matches!(windows, Windows::Groups { before: 0, wide, .. } if wide == len);
+        let one_row = matches!(&self.rows[..], [row] if row.readers.len() == 1);
+        (self.outputs, *step) == (1, 1) && all && one_row && self.factors.of_row.is_empty()
     }
 }
 

@@ -8,7 +8,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 import poolnd
+import poolnd.nn.functional as F
 from poolnd._core import build_info
 
 from .closeness import FLOATS, assert_same_bits
@@ -127,6 +128,56 @@ def test_adaptive_of_a_divisor_is_regular(family: str, dtype: np.dtype[Any]) -> 
     x = noise(family, dtype, (2, 3, 36, 60))
     regular = operator(family, 2)(x, (6, 5))
     assert_same_bits(operator(f"adaptive_{family}", 2)(x, (6, 12)), regular)
+
+
+def every_other(x: Array, arranged: Callable[[Array], Array]) -> dict[str, list[Array]]:
+    """Power averages, fractional windows, unpooling, and gradients, of arrays that lie as `arranged`."""
+    generator = np.random.default_rng(67)
+    samples = generator.random((*x.shape[:2], 2))
+    pooled: list[tuple[str, Callable[..., Any], dict[str, Any]]] = [
+        ("max", F.max_pool2d, {"kernel_size": 3, "stride": 2, "padding": 1}),
+        ("max of pairs", F.max_pool2d, {"kernel_size": 2}),
+        ("avg", F.avg_pool2d, {"kernel_size": 3, "stride": 1, "padding": 1}),
+        (
+            "avg without padding",
+            F.avg_pool2d,
+            {"kernel_size": 5, "stride": 2, "padding": 2, "count_include_pad": False},
+        ),
+        ("adaptive max", F.adaptive_max_pool2d, {"output_size": (5, 7)}),
+        ("adaptive avg", F.adaptive_avg_pool2d, {"output_size": (5, 7)}),
+        ("global avg", F.adaptive_avg_pool2d, {"output_size": 1}),
+        ("lp", F.lp_pool2d, {"norm_type": 2, "kernel_size": 3, "stride": 2}),
+        ("lp 3", F.lp_pool2d, {"norm_type": 3, "kernel_size": 2}),
+        (
+            "fractional",
+            F.fractional_max_pool2d,
+            {"kernel_size": 3, "output_ratio": 0.6, "_random_samples": samples.astype(x.dtype)},
+        ),
+    ]
+    answers = {}
+    for name, function, arguments in pooled:
+        y, pullback = poolnd.vjp(function, arranged(x), **arguments)
+        grad = generator.normal(size=y.shape).astype(x.dtype)
+        answers[name] = [function(arranged(x), **arguments), y, pullback(arranged(grad))]
+    values, indices = F.max_pool2d(x, 2, return_indices=True)
+    unpool = (F.max_unpool2d, arranged(values), arranged(indices))
+    y, pullback = poolnd.vjp(*unpool, kernel_size=2, output_size=x.shape[2:])
+    answers["unpool"] = [y, pullback(arranged(x))]
+    return answers
+
+
+@each_float
+def test_every_other_operator(dtype: np.dtype[Any]) -> None:
+    x = noise("all others", dtype)
+    poolnd.set_num_threads(1)
+    want = every_other(x, np.ascontiguousarray)
+    for threads, layout in [(1, "channels_last"), (2, "contiguous"), (3, "channels_last")]:
+        poolnd.set_num_threads(threads)
+        got = every_other(x, lambda array, layout=layout: LAYOUTS[layout](array, 2))
+        for name, answers in got.items():
+            assert len(answers) == len(want[name])
+            for one, other in zip(answers, want[name], strict=True):
+                assert_same_bits(one, other)
 
 
 def digests_of_a_process(**environment: str) -> dict[str, str]:

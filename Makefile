@@ -47,7 +47,7 @@ native: begin $(STAMPS)/tools ## run the native example: pyramids of a picture, 
 	$(STEP) run "native example" sh -c '$(NATIVE) cargo run --quiet --manifest-path examples/native/Cargo.toml -- \
 		"$${PICTURE:-$$(.venv/bin/python tools/sample_picture.py)}" target/native/pyramids'
 
-test: begin lint crate native fuzz-short wheel-tests dist ## everything that CI runs
+test: begin lint builds crate native fuzz-short wheel-tests dist ## everything that CI runs
 	$(STEP) end "make test"
 
 bench: begin $(STAMPS)/bench ## time other libraries beside poolnd; options in ARGS="--quick"
@@ -114,10 +114,17 @@ clean: ## remove everything that was built
 
 # The parts of `make test`.
 
-.PHONY: begin crate fuzz-short wheel-tests
+.PHONY: begin builds crate fuzz-short wheel-tests
 begin:
 	@test -n "$(BASE)" && sh tools/check-tools.sh
 	$(STEP) begin
+
+# Half of a build is one thread of the compiler: all of them together take little longer than the longest.
+builds: $(STAMPS)/tools
+	$(STEP) run "compile tests, fuzz targets and wheel" sh tools/at_once.sh \
+		"cargo test --quiet --package poolnd --all-features --no-run" \
+		"CARGO_TARGET_DIR=target/fuzz $(BASE) tools/fuzz.py 0" \
+		".venv/bin/maturin build --quiet --release --out $(WHEELS)"
 
 crate:
 	$(STEP) run "cargo test" cargo test --package poolnd --all-features

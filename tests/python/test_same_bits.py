@@ -131,7 +131,7 @@ def test_adaptive_of_a_divisor_is_regular(family: str, dtype: np.dtype[Any]) -> 
 
 
 def every_other(x: Array, arranged: Callable[[Array], Array]) -> dict[str, list[Array]]:
-    """Power averages, fractional windows, unpooling, and gradients, of arrays that lie as `arranged`."""
+    """Power averages, fractional windows, unpooling, and gradients, of arrays so `arranged`."""
     generator = np.random.default_rng(67)
     samples = generator.random((*x.shape[:2], 2))
     pooled: list[tuple[str, Callable[..., Any], dict[str, Any]]] = [

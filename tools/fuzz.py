@@ -1,8 +1,9 @@
 """Build the fuzz targets and run each for a while: ``fuzz.py SECONDS [TARGET...]``.
 
-SECONDS is the time of all targets together; with 0 they are only built. libFuzzer needs nothing but flags of stable rustc here,
-those that ``cargo fuzz run --sanitizer none`` passes; so this runs where cargo-fuzz is not
-installed. Inputs that found new paths stay in fuzz/corpus, those that failed in fuzz/artifacts.
+SECONDS is the time of all targets together; with 0 they are only built. libFuzzer needs nothing
+but flags of stable rustc here, those that ``cargo fuzz run --sanitizer none`` passes; so this runs
+where cargo-fuzz is not installed. Inputs that found new paths stay in fuzz/corpus, those that
+failed in fuzz/artifacts.
 """
 
 import os

@@ -177,6 +177,9 @@ pub(crate) fn spread<T: Mean>(
 where
     f64: Accumulator<T>,
 {
+    if large.shape().contains(&0) {
+        return Ok(());
+    }
     let axes: Dims<usize> = geometry.pooled().iter().map(|(axis, _)| *axis).collect();
     let plan = Plan::new(geometry, divisors, large.strides());
     if plan.has_one_window() {

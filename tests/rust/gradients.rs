@@ -49,6 +49,15 @@ fn window_without_elements() {
     check([1, 1], [outside(), outside()]);
 }
 
+/// An axis may be empty, and its only window padding.
+#[test]
+fn no_elements() {
+    let around = || Window::from(Window::sliding(2).padding(1));
+    check([0, 3], [around(), Window::sliding(3).into()]);
+    check([3, 0], [Window::sliding(3).into(), around()]);
+    check([0, 0], [around(), around()]);
+}
+
 /// The windows that read an element need not be evenly spaced.
 #[test]
 fn listed_windows() {

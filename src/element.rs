@@ -17,6 +17,8 @@ pub trait Element: Copy + Default + Debug + PartialEq + Send + Sync + 'static {
     type Ordered: Ordered;
     /// Lanes of the element's width for positions inside a window, where those fit.
     type Position: Position;
+    /// Whether arrays of it are pooled so often that the largest kernels are worth their room.
+    const FREQUENT: bool;
 
     /// To the comparable form.
     fn to_ordered(self) -> Self::Ordered;
@@ -32,6 +34,8 @@ pub trait Ordered: Copy + Send + Sync + 'static {
 
     /// Whether a NaN exceeds every number.
     const NAN_IS_LARGEST: bool;
+    /// Whether [`larger_number`](Self::larger_number) takes less than [`larger`](Self::larger).
+    const HAS_NAN: bool;
 
     /// Whether this is not a number.
     fn is_nan(self) -> bool;
@@ -41,19 +45,36 @@ pub trait Ordered: Copy + Send + Sync + 'static {
     /// Whether both are the same number; false if either is NaN.
     fn equals(self, other: Self) -> bool;
 
+    /// Adds something to `self` that makes it NaN if `other` is; other things may too.
+    fn traced(self, other: Self) -> Self;
+
+    /// The larger of `self` and a `later` element, neither of which is NaN.
+    #[inline(always)]
+    fn larger_number(self, later: Self) -> Self {
+        if later.exceeds(self) { later } else { self }
+    }
+
     /// The larger of `self` and a `later` element.
     #[inline(always)]
     fn larger(self, later: Self) -> Self {
-        let best = if later.exceeds(self) { later } else { self };
+        let best = self.larger_number(later);
         if !Self::NAN_IS_LARGEST && later.is_nan() { later } else { best }
     }
 }
 
 macro_rules! ordered {
-    ($($type:ty, $lowest:expr, $nan_is_largest:expr, |$value:ident| $is_nan:expr;)*) => {$(
+    ($($type:ty, $lowest:expr, $nan_is_largest:expr, |$value:ident| $is_nan:expr,
+     $has_nan:expr, |$sum:ident, $other:ident| $traced:expr;)*) => {$(
         impl Ordered for $type {
             const LOWEST: Self = $lowest;
             const NAN_IS_LARGEST: bool = $nan_is_largest;
+            const HAS_NAN: bool = $has_nan;
+
+            #[inline(always)]
+            fn traced(self, other: Self) -> Self {
+                let ($sum, $other) = (self, other);
+                $traced
+            }
 
             #[inline(always)]
             fn is_nan(self) -> bool {
@@ -75,18 +96,18 @@ macro_rules! ordered {
 }
 
 ordered! {
-    u8, u8::MIN, false, |_value| false;
-    u16, u16::MIN, false, |_value| false;
-    u32, u32::MIN, false, |_value| false;
-    u64, u64::MIN, false, |_value| false;
-    i8, i8::MIN, false, |_value| false;
-    i16, i16::MIN, false, |_value| false;
-    i32, i32::MIN, false, |_value| false;
-    i64, i64::MIN, false, |_value| false;
-    f32, f32::NEG_INFINITY, false, |value| f32::is_nan(value);
-    f64, f64::NEG_INFINITY, false, |value| f64::is_nan(value);
-    HalfKey<F16_INFINITY>, HalfKey(-F16_INFINITY), true, |value| value.0 == i16::MAX;
-    HalfKey<BF16_INFINITY>, HalfKey(-BF16_INFINITY), true, |value| value.0 == i16::MAX;
+    u8, u8::MIN, false, |_value| false, false, |sum, _other| sum;
+    u16, u16::MIN, false, |_value| false, false, |sum, _other| sum;
+    u32, u32::MIN, false, |_value| false, false, |sum, _other| sum;
+    u64, u64::MIN, false, |_value| false, false, |sum, _other| sum;
+    i8, i8::MIN, false, |_value| false, false, |sum, _other| sum;
+    i16, i16::MIN, false, |_value| false, false, |sum, _other| sum;
+    i32, i32::MIN, false, |_value| false, false, |sum, _other| sum;
+    i64, i64::MIN, false, |_value| false, false, |sum, _other| sum;
+    f32, f32::NEG_INFINITY, false, |value| f32::is_nan(value), true, |sum, other| sum + other;
+    f64, f64::NEG_INFINITY, false, |value| f64::is_nan(value), true, |sum, other| sum + other;
+    HalfKey<F16_INFINITY>, HalfKey(-F16_INFINITY), true, |value| value.0 == i16::MAX, false, |sum, _other| sum;
+    HalfKey<BF16_INFINITY>, HalfKey(-BF16_INFINITY), true, |value| value.0 == i16::MAX, false, |sum, _other| sum;
 }
 
 /// Lanes that hold the distance of a tap from its window's start, counted in the plane.
@@ -313,14 +334,15 @@ wide_integer_sums! {
 #[repr(transparent)]
 pub struct Truth(u8);
 
-/// One line per dtype: its comparable form, position lanes, and the sums of its averages with
+/// One line per dtype: whether it is frequent, its comparable form, position lanes, and the sums of its averages with
 /// the window sizes up to which they are used.
 macro_rules! elements {
-    ($($type:ty: $ordered:ty, |$value:ident| $to:expr, $from:expr, $position:ty
+    ($($type:ty, $frequent:literal: $ordered:ty, |$value:ident| $to:expr, $from:expr, $position:ty
         $(, sums $narrow:ty = $narrow_taps:expr, $middle:ty = $middle_taps:expr, $wide:ty)?;)*) => {$(
         impl Element for $type {
             type Ordered = $ordered;
             type Position = $position;
+            const FREQUENT: bool = $frequent;
 
             #[inline(always)]
             fn to_ordered(self) -> $ordered {
@@ -345,21 +367,21 @@ macro_rules! elements {
 }
 
 elements! {
-    bool: u8, |x| u8::from(x), x != 0, u16;
-    Truth: u8, |x| u8::from(x.0 != 0), Truth(x), u16;
-    u8: u8, |x| x, x, u16, sums u16 = 257, u32 = 1 << 24, u64;
-    i8: i8, |x| x, x, u16, sums i16 = 255, i32 = 1 << 24, i64;
-    u16: u16, |x| x, x, u16, sums u32 = 1 << 16, u32 = 1 << 16, u64;
-    i16: i16, |x| x, x, u16, sums i32 = 1 << 16, i32 = 1 << 16, i64;
-    u32: u32, |x| x, x, u32, sums u64 = u64::MAX, u64 = u64::MAX, u64;
-    i32: i32, |x| x, x, u32, sums i64 = u64::MAX, i64 = u64::MAX, i64;
-    u64: u64, |x| x, x, u64, sums u64 = u64::MAX, u64 = u64::MAX, u64;
-    i64: i64, |x| x, x, u64, sums i64 = u64::MAX, i64 = u64::MAX, i64;
-    f32: f32, |x| x, x, u32, sums f64 = u64::MAX, f64 = u64::MAX, f64;
-    f64: f64, |x| x, x, u64, sums f64 = u64::MAX, f64 = u64::MAX, f64;
-    f16: HalfKey<F16_INFINITY>, |x| HalfKey::from_bits(x.to_bits()), f16::from_bits(x.to_bits()),
+    bool, false: u8, |x| u8::from(x), x != 0, u16;
+    Truth, false: u8, |x| u8::from(x.0 != 0), Truth(x), u16;
+    u8, true: u8, |x| x, x, u16, sums u16 = 257, u32 = 1 << 24, u64;
+    i8, false: i8, |x| x, x, u16, sums i16 = 255, i32 = 1 << 24, i64;
+    u16, false: u16, |x| x, x, u16, sums u32 = 1 << 16, u32 = 1 << 16, u64;
+    i16, false: i16, |x| x, x, u16, sums i32 = 1 << 16, i32 = 1 << 16, i64;
+    u32, false: u32, |x| x, x, u32, sums u64 = u64::MAX, u64 = u64::MAX, u64;
+    i32, false: i32, |x| x, x, u32, sums i64 = u64::MAX, i64 = u64::MAX, i64;
+    u64, false: u64, |x| x, x, u64, sums u64 = u64::MAX, u64 = u64::MAX, u64;
+    i64, false: i64, |x| x, x, u64, sums i64 = u64::MAX, i64 = u64::MAX, i64;
+    f32, true: f32, |x| x, x, u32, sums f64 = u64::MAX, f64 = u64::MAX, f64;
+    f64, true: f64, |x| x, x, u64, sums f64 = u64::MAX, f64 = u64::MAX, f64;
+    f16, true: HalfKey<F16_INFINITY>, |x| HalfKey::from_bits(x.to_bits()), f16::from_bits(x.to_bits()),
         u16, sums f32 = 1 << 12, f32 = 1 << 12, f64;
-    bf16: HalfKey<BF16_INFINITY>, |x| HalfKey::from_bits(x.to_bits()), bf16::from_bits(x.to_bits()),
+    bf16, true: HalfKey<BF16_INFINITY>, |x| HalfKey::from_bits(x.to_bits()), bf16::from_bits(x.to_bits()),
         u16, sums f32 = 1 << 12, f32 = 1 << 12, f64;
 }
 

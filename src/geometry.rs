@@ -79,6 +79,11 @@ impl Geometry {
         &self.pooled
     }
 
+    /// Whether an axis is pooled.
+    pub(crate) fn is_pooled(&self, axis: usize) -> bool {
+        self.pooled.iter().any(|(pooled, _)| *pooled == axis)
+    }
+
     /// The most elements any one output reduces.
     #[must_use]
     pub fn max_window(&self) -> u64 {

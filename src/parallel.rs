@@ -6,10 +6,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::team::share;
 use crate::{Level, Team};
 
-/// Below this many bytes of input and output a call stays on its thread: waking another one
-/// costs more than the work.
-const MIN_PARALLEL_BYTES: usize = 512 << 10;
-
 /// Tasks per thread: enough to even out what each costs, few enough to hide their set-up.
 const TASKS_PER_THREAD: usize = 4;
 
@@ -53,6 +49,10 @@ impl Default for Execution<'_> {
 }
 
 impl<'p> Execution<'p> {
+    /// A call that moves fewer bytes of input and output than this stays on its thread: to wake
+    /// another one would cost more than the work.
+    pub const MIN_PARALLEL_BYTES: usize = 512 << 10;
+
     /// Everything on the calling thread.
     #[must_use]
     pub fn single_threaded() -> Self {
@@ -103,7 +103,9 @@ impl<'p> Execution<'p> {
     /// How many tasks to cut work of `bytes` bytes into; 1 when it should stay on its thread.
     pub(crate) fn tasks(&self, bytes: usize) -> usize {
         match self.threads() {
-            threads if threads > 1 && bytes >= MIN_PARALLEL_BYTES => threads * TASKS_PER_THREAD,
+            threads if threads > 1 && bytes >= Self::MIN_PARALLEL_BYTES => {
+                threads * TASKS_PER_THREAD
+            }
             _ => 1,
         }
     }
@@ -128,15 +130,12 @@ impl<'p> Execution<'p> {
             Threads::One => work(),
             Threads::Team(team) => team.share(&work),
             #[cfg(feature = "rayon")]
-            Threads::Current => share(&work, |shift| {
+            Threads::Current | Threads::Pool(_) => share(&work, |shift| {
                 for shift in std::iter::repeat_n(shift, threads - 1) {
-                    rayon::spawn(move || shift.help());
-                }
-            }),
-            #[cfg(feature = "rayon")]
-            Threads::Pool(pool) => share(&work, |shift| {
-                for shift in std::iter::repeat_n(shift, threads - 1) {
-                    pool.spawn(move || shift.help());
+                    match self.threads {
+                        Threads::Pool(pool) => pool.spawn(move || shift.help()),
+                        _ => rayon::spawn(move || shift.help()),
+                    }
                 }
             }),
         }

@@ -29,6 +29,11 @@ pub(crate) trait Reduce<T>: Copy + Send + Sync {
     const LOADS_AS_IS: bool;
     /// Whether kernels for special windows are worth their room.
     const COMMON: bool;
+    /// Whether even large kernels are worth their room.
+    const FREQUENT: bool;
+    /// Whether [`combine_numbers`](Self::combine_numbers) takes less time than
+    /// [`combine`](Self::combine).
+    const PREFERS_NUMBERS: bool = false;
 
     /// Combined with anything, gives that.
     fn identity(self) -> Self::Partial;
@@ -36,6 +41,19 @@ pub(crate) trait Reduce<T>: Copy + Send + Sync {
     fn load(self, element: T) -> Self::Partial;
     /// The result of both, `later` coming after `earlier` in the window.
     fn combine(self, earlier: Self::Partial, later: Self::Partial) -> Self::Partial;
+    /// The result of both, if [`traced`](Self::traced) tells that neither stands for a NaN.
+    fn combine_numbers(self, earlier: Self::Partial, later: Self::Partial) -> Self::Partial {
+        self.combine(earlier, later)
+    }
+    /// A trace, at first an element, of what elements were met, for
+    /// [`are_numbers`](Self::are_numbers).
+    fn traced(self, trace: Self::Partial, _element: Self::Partial) -> Self::Partial {
+        trace
+    }
+    /// Whether all elements of the trace are surely numbers.
+    fn are_numbers(self, _trace: Self::Partial) -> bool {
+        true
+    }
     /// The scale for a window of `divisor` counted elements.
     fn scale(self, divisor: i64) -> Self::Scale;
     /// The element that a window's result stands for.
@@ -52,6 +70,8 @@ impl<T: Element> Reduce<T> for Maximum {
     const IDEMPOTENT: bool = true;
     const LOADS_AS_IS: bool = true;
     const COMMON: bool = true;
+    const FREQUENT: bool = T::FREQUENT;
+    const PREFERS_NUMBERS: bool = T::Ordered::HAS_NAN;
 
     #[inline(always)]
     fn identity(self) -> T::Ordered {
@@ -66,6 +86,21 @@ impl<T: Element> Reduce<T> for Maximum {
     #[inline(always)]
     fn combine(self, earlier: T::Ordered, later: T::Ordered) -> T::Ordered {
         earlier.larger(later)
+    }
+
+    #[inline(always)]
+    fn combine_numbers(self, earlier: T::Ordered, later: T::Ordered) -> T::Ordered {
+        earlier.larger_number(later)
+    }
+
+    #[inline(always)]
+    fn traced(self, trace: T::Ordered, element: T::Ordered) -> T::Ordered {
+        trace.traced(element)
+    }
+
+    #[inline(always)]
+    fn are_numbers(self, trace: T::Ordered) -> bool {
+        !trace.is_nan()
     }
 
     #[inline(always)]
@@ -99,6 +134,8 @@ impl<T: Element, A: Accumulator<T>> Reduce<T> for Average<A> {
     const IDEMPOTENT: bool = false;
     const LOADS_AS_IS: bool = true;
     const COMMON: bool = A::COMMON;
+    // Wider sums are for windows that no large kernel is for.
+    const FREQUENT: bool = A::COMMON && T::FREQUENT && size_of::<A>() <= 2 * size_of::<T>();
 
     #[inline(always)]
     fn identity(self) -> A {
@@ -151,6 +188,7 @@ macro_rules! power_sum {
             const IDEMPOTENT: bool = false;
             const LOADS_AS_IS: bool = false;
             const COMMON: bool = $common;
+            const FREQUENT: bool = false;
 
             #[inline(always)]
             fn identity(self) -> f64 {

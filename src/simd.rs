@@ -64,6 +64,12 @@ impl Level {
         }
     }
 
+    /// Whether all kernels are compiled for the level. On x86-64, processors that have no other
+    /// than the lowest are so few that the largest are not.
+    pub(crate) const fn is_for_all(self) -> bool {
+        !(cfg!(target_arch = "x86_64") && matches!(self, Self::Baseline))
+    }
+
     /// Whether this processor can run the level.
     #[must_use]
     pub fn is_supported(self) -> bool {
@@ -108,6 +114,28 @@ pub(crate) fn prefetch<T>(slice: &[T], at: usize) {
 pub(crate) fn turn_by_turn() {
     // SAFETY: no instruction, no operand.
     unsafe { std::arch::asm!("", options(nomem, nostack, preserves_flags)) };
+}
+
+/// `L` neighbours from element `at` on.
+///
+/// # Safety
+/// They are elements of the slice.
+#[inline(always)]
+pub(crate) unsafe fn load_tile<T: Copy, const L: usize>(slice: &[T], at: usize) -> [T; L] {
+    debug_assert!(at <= slice.len() && slice.len() - at >= L);
+    // SAFETY: the caller's promise.
+    unsafe { slice.as_ptr().add(at).cast::<[T; L]>().read_unaligned() }
+}
+
+/// Writes `L` neighbours from element `at` on.
+///
+/// # Safety
+/// They are elements of the slice.
+#[inline(always)]
+pub(crate) unsafe fn store_tile<T, const L: usize>(slice: &mut [T], at: usize, tile: [T; L]) {
+    debug_assert!(at <= slice.len() && slice.len() - at >= L);
+    // SAFETY: the caller's promise.
+    unsafe { slice.as_mut_ptr().add(at).cast::<[T; L]>().write_unaligned(tile) }
 }
 
 /// The columns of four rows of four elements, as rows.
@@ -156,6 +184,10 @@ pub(crate) fn transposed<T: Copy>(rows: [[T; 4]; 4]) -> [[T; 4]; 4] {
 
 /// Work to compile for every level.
 pub(crate) trait Work {
+    /// Whether it is compiled for levels that are not [for all](Level::is_for_all) work too, and
+    /// may be dispatched there.
+    const FOR_ALL: bool = true;
+
     /// Does it. Implementations are `#[inline(always)]`, and so is all they call that is hot.
     fn run(self);
 }
@@ -166,7 +198,8 @@ pub(crate) trait Work {
 pub(crate) fn dispatch<W: Work>(level: Level, work: W) {
     debug_assert!(level.is_supported());
     match level {
-        Level::Baseline => baseline(work),
+        Level::Baseline if const { W::FOR_ALL || Level::Baseline.is_for_all() } => baseline(work),
+        Level::Baseline => unreachable!("other kernels do this for the baseline"),
         #[cfg(target_arch = "x86_64")]
         Level::Avx2 => {
             // SAFETY: the processor has the features, or the level would not be here.

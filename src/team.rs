@@ -46,9 +46,9 @@ struct Board {
 
 #[derive(Debug, Default)]
 struct Post {
+    /// None before the first, and when there will be none any more.
     shift: Option<Arc<Shift>>,
     sleeping: usize,
-    closed: bool,
 }
 
 impl Team {
@@ -93,7 +93,6 @@ impl Board {
     /// Posts work, or that there will be none any more.
     fn post(&self, shift: Option<Arc<Shift>>) {
         let mut last = self.last();
-        last.closed |= shift.is_none();
         last.shift = shift;
         self.posts.fetch_add(1, Ordering::Release);
         if last.sleeping > 0 {
@@ -113,13 +112,11 @@ impl Board {
                 last.sleeping -= 1;
             }
             seen = self.posts.load(Ordering::Acquire);
-            let (shift, closed) = (last.shift.clone(), last.closed);
+            let shift = last.shift.clone();
             drop(last);
-            if closed {
-                return;
-            }
-            if let Some(shift) = shift {
-                shift.help();
+            match shift {
+                Some(shift) => shift.help(),
+                None => return,
             }
         }
     }
@@ -142,6 +139,7 @@ impl Board {
 }
 
 /// The work of one call, for as long as that lasts.
+#[derive(Debug)]
 pub(crate) struct Shift {
     /// Valid while [`Self::inside`] has no [`CLOSED`].
     work: *const (dyn Fn() + Sync),
@@ -159,12 +157,6 @@ unsafe impl Send for Shift {}
 // SAFETY: as above.
 #[allow(unsafe_code)]
 unsafe impl Sync for Shift {}
-
-impl std::fmt::Debug for Shift {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Shift").field("inside", &self.inside).finish_non_exhaustive()
-    }
-}
 
 impl Shift {
     /// Does the work, unless the call is over.

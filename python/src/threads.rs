@@ -13,9 +13,6 @@ use pyo3::prelude::*;
 
 use crate::args::Op;
 
-/// Calls that move fewer bytes than this stay on their thread and never look for others.
-const SMALL_CALL_BYTES: usize = 512 << 10;
-
 /// The most threads that may be asked for.
 const MOST_THREADS: usize = 1024;
 
@@ -40,7 +37,7 @@ struct Owner {
 
 /// Runs `work` with the package's threads if it moves enough bytes, else on this thread.
 pub(crate) fn with_execution<R>(bytes: usize, work: impl FnOnce(&Execution<'_>) -> R) -> R {
-    if bytes < SMALL_CALL_BYTES {
+    if bytes < Execution::MIN_PARALLEL_BYTES {
         return work(&Execution::single_threaded());
     }
     match team() {

@@ -3,26 +3,26 @@
 
 use super::fold::AHEAD;
 use super::line::{Apart, Stretch};
-use super::slide::Along;
+use super::slide::{Along, Source};
 use super::tile::tiles;
 use crate::reduce::Reduce;
 use crate::simd::{Work, prefetch, transposed, turn_by_turn};
 
 /// Outputs, and taps, of a square.
-const SIDE: usize = 4;
+pub(crate) const SIDE: usize = 4;
 
 /// Reduces windows of neighbouring columns, any number of columns apart.
-pub(crate) struct FoldApart<'a, T, R: Reduce<T>> {
-    pub(crate) along: Along<'a, T, R>,
+pub(crate) struct FoldApart<'a, T, R: Reduce<T>, S: Source<T, R>> {
+    pub(crate) along: Along<'a, T, R, S>,
     pub(crate) stretch: &'a Stretch,
 }
 
-impl<T: Copy, R: Reduce<T>> FoldApart<'_, T, R> {
-    /// Whether the compiler makes vectors of squares of partial results.
-    pub(crate) const TURNS: bool = R::COMMON && matches!(size_of::<R::Partial>(), 4 | 8);
+/// Whether the compiler makes vectors of squares of such partial results.
+pub(crate) const fn turns<P>() -> bool {
+    matches!(size_of::<P>(), 4 | 8)
 }
 
-impl<T: Copy, R: Reduce<T>> Work for FoldApart<'_, T, R> {
+impl<T: Copy, R: Reduce<T>, S: Source<T, R>> Work for FoldApart<'_, T, R, S> {
     #[inline(always)]
     fn run(self) {
         let Self { along: Along { reduce, line, rows, bases, slide, out }, stretch } = self;
@@ -36,7 +36,6 @@ impl<T: Copy, R: Reduce<T>> Work for FoldApart<'_, T, R> {
             // SAFETY: the sweep hands every output position to one task only.
             let dst = unsafe { out.run(bases.out + row.out + runs.out, n) };
             let readable = line.len().checked_sub(reach).map_or(0, |rest| rest / stride + 1);
-            let combine = |earlier, later| reduce.combine(earlier, later);
             let mut o = 0;
             if stride == SIDE && taps == SIDE {
                 let squares = line.as_chunks::<{ SIDE * SIDE }>().0;
@@ -44,10 +43,10 @@ impl<T: Copy, R: Reduce<T>> Work for FoldApart<'_, T, R> {
                 o = squares.len().min(done.len()) * SIDE;
                 for (square, dst) in squares.iter().zip(done) {
                     turn_by_turn();
-                    if slide.in_place {
+                    if S::IN_PLACE || slide.in_place {
                         prefetch(square, AHEAD / size_of::<T>());
                     }
-                    let acc = fold_whole_square(square, combine);
+                    let acc = fold_whole_square::<T, R, S>(reduce, square);
                     for l in 0..SIDE {
                         dst[l].write(reduce.finish(acc[l], scale));
                     }
@@ -57,7 +56,10 @@ impl<T: Copy, R: Reduce<T>> Work for FoldApart<'_, T, R> {
                 // The last square repeats results of the one before.
                 let at = if n >= SIDE { o.min(n - SIDE) } else { o };
                 if at < readable && at + SIDE <= n {
-                    let acc = fold_square(line, at * stride, stride, taps, combine);
+                    if S::IN_PLACE {
+                        prefetch(line, at * stride + AHEAD / size_of::<T>());
+                    }
+                    let acc = fold_square::<T, R, S>(reduce, line, at * stride, stride, taps);
                     let dst = &mut dst[at..at + SIDE];
                     for l in 0..SIDE {
                         dst[l].write(reduce.finish(acc[l], scale));
@@ -65,9 +67,10 @@ impl<T: Copy, R: Reduce<T>> Work for FoldApart<'_, T, R> {
                     o = at + SIDE;
                 } else {
                     let window = &line[o * stride..][..taps];
-                    let first = window[0];
-                    let rest = window[1..].iter();
-                    let acc = rest.fold(first, |acc, &tap| combine(acc, tap));
+                    let mut acc = S::partial(reduce, window[0]);
+                    for &tap in &window[1..] {
+                        acc = reduce.combine(acc, S::partial(reduce, tap));
+                    }
                     dst[o].write(reduce.finish(acc, scale));
                     o += 1;
                 }
@@ -78,30 +81,25 @@ impl<T: Copy, R: Reduce<T>> Work for FoldApart<'_, T, R> {
 
 /// Four windows of `taps` neighbours, `stride` apart, the first at `at`.
 #[inline(always)]
-fn fold_square<P: Copy>(
-    line: &[P],
+pub(crate) fn fold_square<T: Copy, R: Reduce<T>, S: Source<T, R>>(
+    reduce: R,
+    line: &[S::Item],
     at: usize,
     stride: usize,
     taps: usize,
-    combine: impl Fn(P, P) -> P,
-) -> [P; SIDE] {
+) -> [R::Partial; SIDE] {
     let squares = taps.div_ceil(SIDE);
-    let window = |o: usize| tiles::<P, SIDE>(line, at + o * stride, squares);
+    let window = |o: usize| tiles::<S::Item, SIDE>(line, at + o * stride, squares);
     let windows = [window(0), window(1), window(2), window(3)];
-    let mut acc = [windows[0][0][0]; SIDE];
+    let mut acc = [reduce.identity(); SIDE];
     for i in 0..squares {
         turn_by_turn();
         let square = [windows[0][i], windows[1][i], windows[2][i], windows[3][i]];
         let turned = transposed(square);
         let left = taps - i * SIDE;
-        if i == 0 {
-            acc = turned[0];
-        } else {
-            acc = combined(acc, turned[0], &combine);
-        }
-        for j in 1..SIDE {
+        for j in 0..SIDE {
             if j < left {
-                acc = combined(acc, turned[j], &combine);
+                acc = onto::<T, R, S>(reduce, acc, turned[j], i + j == 0);
             }
         }
     }
@@ -110,28 +108,39 @@ fn fold_square<P: Copy>(
 
 /// Four windows of four neighbours each, side by side.
 #[inline(always)]
-fn fold_whole_square<P: Copy>(square: &[P; SIDE * SIDE], combine: impl Fn(P, P) -> P) -> [P; SIDE] {
+fn fold_whole_square<T: Copy, R: Reduce<T>, S: Source<T, R>>(
+    reduce: R,
+    square: &[S::Item; SIDE * SIDE],
+) -> [R::Partial; SIDE] {
     let mut windows = [[square[0]; SIDE]; SIDE];
     for o in 0..SIDE {
         windows[o].copy_from_slice(&square[o * SIDE..][..SIDE]);
     }
     let taps = transposed(windows);
-    let mut acc = taps[0];
-    for j in 1..SIDE {
-        acc = combined(acc, taps[j], &combine);
+    let mut acc = [reduce.identity(); SIDE];
+    for j in 0..SIDE {
+        acc = onto::<T, R, S>(reduce, acc, taps[j], j == 0);
     }
     acc
 }
 
+/// The `taps` of four windows on what came before them, if that is anything.
 #[inline(always)]
-fn combined<P: Copy>(
-    earlier: [P; SIDE],
-    later: [P; SIDE],
-    combine: &impl Fn(P, P) -> P,
-) -> [P; SIDE] {
-    let mut both = earlier;
+fn onto<T: Copy, R: Reduce<T>, S: Source<T, R>>(
+    reduce: R,
+    acc: [R::Partial; SIDE],
+    taps: [S::Item; SIDE],
+    first: bool,
+) -> [R::Partial; SIDE] {
+    let mut partials = [reduce.identity(); SIDE];
     for l in 0..SIDE {
-        both[l] = combine(earlier[l], later[l]);
+        partials[l] = S::partial(reduce, taps[l]);
     }
-    both
+    if first {
+        return partials;
+    }
+    for l in 0..SIDE {
+        partials[l] = reduce.combine(acc[l], partials[l]);
+    }
+    partials
 }

@@ -46,6 +46,8 @@ impl<T: Element, P: Position> Kernel<T> for ArgMax<P> {
             overlap: true,
             scans: false,
             direct: false,
+            turns: false,
+            parts: false,
         }
     }
 

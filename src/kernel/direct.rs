@@ -1,11 +1,11 @@
 //! Windows that share nothing: reduced straight from the input, for nothing is used twice.
 
 use super::band::{Band, RowTap};
-use super::fold::{AHEAD, fold_rows};
+use super::fold::{ask_ahead, fold_rows};
 use super::line::Slide;
 use super::tile::in_tiles;
 use crate::reduce::Reduce;
-use crate::simd::{Work, prefetch};
+use crate::simd::Work;
 use crate::view::{Shared, even_and_odd};
 use crate::window::Rule;
 
@@ -19,9 +19,7 @@ fn first_rows<T: Copy, R: Reduce<T>, const N: usize>(
     reach: isize,
 ) -> [R::Partial; N] {
     let at_first = at.wrapping_add_signed(taps[0].offset);
-    for line in (0..N * size_of::<T>()).step_by(64) {
-        prefetch(src, at_first.wrapping_add((line + AHEAD) / size_of::<T>()));
-    }
+    ask_ahead::<T, N>(src, at_first);
     let first = &src[at_first..][..N];
     let mut acc = [reduce.load(first[0]); N];
     for l in 0..N {

@@ -11,6 +11,7 @@ use smallvec::SmallVec;
 
 use super::fold::Fold;
 use super::planes::{Axes, merged, offsets, volume};
+use super::scales::{Scales, repeated};
 use super::tile::{VECTOR_BYTES, in_tiles};
 use crate::reduce::{Divisor, Reduce};
 use crate::simd::{Work, dispatch};
@@ -102,9 +103,7 @@ pub(crate) struct Flat<S> {
     plane: usize,
     rows: Taps,
     columns: Taps,
-    /// Of every position of a plane, or of all.
-    scales: Vec<S>,
-    same_scale: bool,
+    scales: Scales<S>,
 }
 
 impl<S: Copy> Flat<S> {
@@ -129,8 +128,7 @@ impl<S: Copy> Flat<S> {
                 return None;
             }
         }
-        let is_free = |axis: usize| pooled.iter().all(|(pooled, _)| *pooled != axis);
-        let mut outer = merged(geometry.input_shape(), strides, is_free);
+        let mut outer = merged(geometry.input_shape(), strides, |axis| !geometry.is_pooled(axis));
         let planes = match outer.last() {
             Some(&(planes, steps)) if steps == [plane as isize; 2] => planes,
             _ => 1,
@@ -147,42 +145,11 @@ impl<S: Copy> Flat<S> {
         let mut rows = Taps::along(rows, width)?;
         rows.inside = rows.inside.iter().flat_map(|&mask| repeat_n(mask, width)).collect();
         let columns = Taps::along(std::slice::from_ref(columns), 1)?;
-        let mut flat = Self {
-            outer,
-            run: planes * plane,
-            plane,
-            rows,
-            columns,
-            scales: Vec::new(),
-            same_scale: true,
-        };
-        flat.list_scales(reduce, pooled, divisor);
+        let scales = Scales::new(reduce, pooled, divisor);
+        let run = planes * plane;
+        let mut flat = Self { outer, run, plane, rows, columns, scales };
         flat.repeat();
         Some(flat)
-    }
-
-    /// The scales of all positions, or one if they are the same.
-    fn list_scales<T, R: Reduce<T, Scale = S>>(
-        &mut self,
-        reduce: R,
-        pooled: &[(usize, Axis)],
-        divisor: Divisor,
-    ) {
-        let mut divisors = vec![1];
-        if let Divisor::Fixed(divisor) = divisor {
-            divisors[0] = divisor;
-        } else {
-            let counts = pooled.iter().map(|(_, axis)| axis.counts(divisor));
-            let counts: SmallVec<[_; 3]> = counts.collect();
-            let same = |counts: &Vec<_>| counts.iter().all(|&count| count == counts[0]);
-            self.same_scale = counts.iter().all(same);
-            for mut counts in counts {
-                counts.truncate(if self.same_scale { 1 } else { counts.len() });
-                let of_axis = |outer: i64| counts.iter().map(move |&n| outer.saturating_mul(n));
-                divisors = divisors.into_iter().flat_map(of_axis).collect();
-            }
-        }
-        self.scales = divisors.into_iter().map(|divisor| reduce.scale(divisor)).collect();
     }
 
     /// Makes the tables long enough that no chunk has to turn back.
@@ -190,7 +157,7 @@ impl<S: Copy> Flat<S> {
         let len = self.plane + self.line_len();
         repeated(&mut self.rows.inside, len);
         repeated(&mut self.columns.inside, len);
-        repeated(&mut self.scales, if self.same_scale { 4 * VECTOR_BYTES } else { len });
+        self.scales.repeat(len);
     }
 
     /// Elements of a line: a chunk, what its taps reach, and what vectors may write too much.
@@ -257,14 +224,6 @@ impl<S: Copy> Flat<S> {
     }
 }
 
-/// Goes on with a table from its start, until it has `len` entries.
-fn repeated<E: Copy>(table: &mut Vec<E>, len: usize) {
-    table.reserve_exact(len.saturating_sub(table.len()));
-    while table.len() < len {
-        table.extend_from_within(..table.len().min(len - table.len()));
-    }
-}
-
 /// Whether an axis has as many outputs as elements, in short windows: those are reduced tap by tap
 /// in every memory layout, and longer ones share work that masks would undo.
 fn keeps_length(axis: &Axis) -> bool {
@@ -322,7 +281,6 @@ impl<T: Copy, R: Reduce<T>> Work for FoldFlat<'_, T, R> {
         );
         let phase = first % flat.plane;
         let inside = &flat.columns.inside[phase..];
-        let step = usize::from(!flat.same_scale);
         in_tiles!(two, size_of::<R::Partial>(), count, count, true, |at, L| {
             let inside = &inside[at..at + L];
             let mut acc = [reduce.identity(); L];
@@ -336,7 +294,7 @@ impl<T: Copy, R: Reduce<T>> Work for FoldFlat<'_, T, R> {
                 }
             }
             // Copied: the compiler could not know that results are not written over them.
-            let scales = &flat.scales[step * (phase + at)..][..L];
+            let scales = &flat.scales.from(phase + at)[..L];
             let mut scale = [scales[0]; L];
             scale.copy_from_slice(scales);
             let dst = &mut dst[at..at + L];

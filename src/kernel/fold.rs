@@ -3,16 +3,18 @@
 
 use std::mem::MaybeUninit;
 
-use super::apart::FoldApart;
+use super::apart::{FoldApart, turns};
 use super::band::{Band, OutputRow, RowFold, RowTap};
 use super::direct::{FoldLanes, FoldPairs};
 use super::few::FoldFew;
 use super::flat::Flat;
+use super::global::Global;
 use super::line::{Apart, Slide, Stretch};
 use super::plan::Traits;
 use super::scan::ScanFold;
-use super::slide::{Along, FoldInParts, FoldLevels, FoldRuns};
+use super::slide::{Along, Elements, FoldInParts, FoldLevels, FoldRuns};
 use super::tile::{VECTOR_BYTES, in_tiles, tiles, with_lanes};
+use super::tiled::Tiled;
 use super::{Kernel, Rows, ScanRows, Target, small, sweep};
 use crate::reduce::{Divisor, Reduce};
 use crate::simd::{Work, dispatch, prefetch, turn_by_turn};
@@ -37,6 +39,14 @@ pub(crate) fn pool<T: Copy + Default + Send + Sync + 'static, R: Reduce<T>>(
         return small::pool(reduce, geometry, divisor, input, out, output.strides());
     }
     let strides = [input.strides(), output.strides()];
+    if R::FREQUENT && fold.level.is_for_all() {
+        if let Some(global) = Global::new::<T, R>(reduce, geometry, divisor, strides) {
+            return global.pool(execution, fold, input, out);
+        }
+        if let Some(tiled) = Tiled::new::<T, R>(reduce, geometry, divisor, strides) {
+            return tiled.pool(execution, fold, input, out);
+        }
+    }
     if R::COMMON
         && let Some(flat) = Flat::new::<T, R>(reduce, geometry, divisor, strides)
     {
@@ -65,6 +75,8 @@ impl<T: Copy + Send + Sync + 'static, R: Reduce<T>> Kernel<T> for Fold<R> {
             overlap: R::IDEMPOTENT,
             scans: true,
             direct: R::COMMON,
+            turns: R::COMMON && turns::<R::Partial>() && turns::<T>(),
+            parts: true,
         }
     }
 
@@ -92,7 +104,10 @@ impl<T: Copy + Send + Sync + 'static, R: Reduce<T>> Kernel<T> for Fold<R> {
                 }
                 &line[..]
             }
-            Rows::Input(src) => same_type(src).unwrap_or_default(),
+            Rows::Input(src) => match same_type(src).filter(|_| R::LOADS_AS_IS) {
+                Some(line) => line,
+                None => return self.slide_elements(src, band, slide, out),
+            },
         };
         match one_row(band, slide) {
             Some(outputs) => {
@@ -161,7 +176,7 @@ impl<R> Fold<R> {
                 (Apart::One, 3) => return few!(1, 3),
                 (Apart::Two, 2) => return few!(2, 2),
                 (Apart::Two, 3) => return few!(2, 3),
-                (Apart::Any, 1..) if FoldApart::<T, R>::TURNS && stretch.step == 1 => {
+                (Apart::Any, 1..) if turns::<R::Partial>() && stretch.step == 1 => {
                     return dispatch(level, FoldApart { along, stretch });
                 }
                 _ => {}
@@ -182,6 +197,26 @@ impl<R> Fold<R> {
         // Last, because vectors of the others may have written over these results.
         if slide.stretches.iter().any(|stretch| stretch.in_parts) {
             dispatch(level, FoldInParts(along));
+        }
+    }
+
+    /// Slides along rows of the input that must be converted: the plan sees to it that windows lie
+    /// apart, or are so long that they are reduced in parts.
+    fn slide_elements<T: Copy + Send + Sync>(
+        &self,
+        line: &[T],
+        band: &Band,
+        slide: &Slide<'_>,
+        out: Shared<T>,
+    ) where
+        R: Reduce<T>,
+    {
+        let &Self { reduce, level } = self;
+        let (rows, bases) = (&band.rows[..], band.bases(slide.in_place));
+        let along = Along::<T, R, Elements> { reduce, line, rows, bases, slide, out };
+        match &slide.stretches[0] {
+            stretch if !stretch.in_parts => dispatch(level, FoldApart { along, stretch }),
+            _ => dispatch(level, FoldInParts(along)),
         }
     }
 
@@ -227,6 +262,14 @@ impl<T: Copy + Send + Sync> Target for Shared<T> {
     }
 }
 
+/// Asks for the cache lines [`AHEAD`] of the `N` elements from `at` on.
+#[inline(always)]
+pub(super) fn ask_ahead<T, const N: usize>(src: &[T], at: usize) {
+    for line in (0..N * size_of::<T>()).step_by(64) {
+        prefetch(src, at.wrapping_add((line + AHEAD) / size_of::<T>()));
+    }
+}
+
 /// Folds `N` neighbours of every row onto `acc`, those of a row without offset being at `at`.
 #[inline(always)]
 pub(super) fn fold_rows<T: Copy, R: Reduce<T>, const N: usize>(
@@ -237,10 +280,7 @@ pub(super) fn fold_rows<T: Copy, R: Reduce<T>, const N: usize>(
     taps: &[RowTap],
     reach: isize,
 ) -> [R::Partial; N] {
-    for line in (0..N * size_of::<T>()).step_by(64) {
-        let ahead = (line + AHEAD) / size_of::<T>();
-        prefetch(src, at.wrapping_add_signed(reach).wrapping_add(ahead));
-    }
+    ask_ahead::<T, N>(src, at.wrapping_add_signed(reach));
     for tap in taps {
         let tap = &src[at.wrapping_add_signed(tap.offset)..][..N];
         for l in 0..N {

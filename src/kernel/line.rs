@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 use super::band::OutputRow;
 use super::chunk::Chunk;
 use crate::reduce::Divisor;
-use crate::window::{Axis, Rule};
+use crate::window::{Axis, Rule, Taps};
 
 /// Windows of this many neighbouring columns that share no work are reduced in parts.
 pub(crate) const LONG: usize = 64;
@@ -168,7 +168,7 @@ pub(crate) fn stretches(
                 taps,
                 step,
                 count,
-                in_parts: one_by_one && taps >= LONG && step == 1,
+                in_parts: one_by_one && in_parts(&Taps { first: 0, count: taps, step }),
             }),
         }
         if let (true, Some(last)) = (whole.contains(&o), into.last_mut()) {
@@ -178,8 +178,13 @@ pub(crate) fn stretches(
     }
 }
 
+/// Whether a window that is clipped by itself is reduced in [`PARTS`].
+pub(super) fn in_parts(taps: &Taps) -> bool {
+    taps.count >= LONG && taps.step == 1
+}
+
 /// Whether windows are clipped to the axis one by one: those that share too little work.
-fn one_by_one(axis: &Axis) -> bool {
+pub(super) fn one_by_one(axis: &Axis) -> bool {
     match axis.rule {
         Rule::Sliding { kernel, stride, dilation, .. } => {
             kernel >= LONG && dilation == 1 && (stride > 4 || axis.outputs() == 1)

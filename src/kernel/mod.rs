@@ -22,10 +22,13 @@ pub(crate) mod fold;
 #[allow(unsafe_code)]
 mod gathered;
 #[allow(unsafe_code)]
+mod global;
+#[allow(unsafe_code)]
 mod lanes;
 mod line;
 mod plan;
 pub(crate) mod planes;
+mod scales;
 mod scan;
 #[allow(unsafe_code)]
 pub(crate) mod scatter;
@@ -39,6 +42,9 @@ mod staged;
 #[allow(unsafe_code)]
 mod sweep;
 mod tile;
+mod tiled;
+#[allow(unsafe_code)]
+mod walk;
 #[allow(unsafe_code)]
 mod whole;
 

@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 use super::band::ROWS_AT_ONCE;
 use super::chunk::{Chunk, chunks_of, holds_padding};
 use super::flat::LONGEST_WINDOW;
-use super::line::Levels;
+use super::line::{LONG, Levels, in_parts, one_by_one};
 use super::tile::VECTOR_BYTES;
 use crate::geometry::{Dims, Geometry};
 use crate::reduce::Divisor;
@@ -104,6 +104,10 @@ pub(crate) struct Traits {
     pub(crate) scans: bool,
     /// Whether it can reduce windows straight from the input, without a line.
     pub(crate) direct: bool,
+    /// Whether it can slide along rows of the input as they are, if windows lie apart.
+    pub(crate) turns: bool,
+    /// The same, if windows are so long that they are reduced in parts.
+    pub(crate) parts: bool,
 }
 
 /// Long windows of neighbouring rows, folded in two scans: every window is the end of one block of
@@ -233,7 +237,10 @@ impl<'g> Plan<'g> {
             false => Levels::NONE,
         };
         let contiguous = columns.input == if lanes.len == 1 { 1 } else { lane_block as isize };
-        let in_place = traits.in_place
+        let converted = lanes.len == 1
+            && (traits.parts && all_in_parts(columns.axis)
+                || traits.turns && columns.output == 1 && lie_apart(columns.axis, traits.element));
+        let in_place = (traits.in_place || converted)
             && !direct
             && levels.count == 0
             && (contiguous && lanes.len == lane_block || gathered)
@@ -323,6 +330,23 @@ fn share_nothing(axis: &Axis) -> bool {
     short && axis.whole_windows() == (0..axis.outputs())
 }
 
+/// Whether windows of neighbours lie so far apart on an axis that squares of them are turned, none
+/// of them clipped.
+fn lie_apart(axis: &Axis, element: usize) -> bool {
+    let apart = match axis.rule {
+        Rule::Sliding { kernel, stride, dilation: 1, .. } => {
+            kernel < LONG && stride > 2 && !(stride == 4 && element < 4)
+        }
+        _ => false,
+    };
+    apart && axis.outputs() > 1 && axis.whole_windows() == (0..axis.outputs())
+}
+
+/// Whether all windows on an axis are reduced in parts.
+fn all_in_parts(axis: &Axis) -> bool {
+    one_by_one(axis) && (0..axis.outputs()).all(|o| in_parts(&axis.taps(o)))
+}
+
 /// Whether windows are pairs that lie side by side on an axis, none of them clipped.
 fn has_pairs(axis: &Axis) -> bool {
     let rule = Rule::Sliding { kernel: 2, stride: 2, before: 0, after: 0, dilation: 1 };
@@ -369,12 +393,11 @@ fn pooled_axes<'g>(
 
 /// The axes that are not pooled, outermost first, those merged that step like one.
 fn free_axes(geometry: &Geometry, input: &[isize], output: &[isize]) -> Dims<Free> {
-    let pooled = |axis: usize| geometry.pooled().iter().any(|(pooled, _)| *pooled == axis);
     let mut axes: Dims<Free> = geometry
         .input_shape()
         .iter()
         .enumerate()
-        .filter(|&(axis, &len)| len != 1 && !pooled(axis))
+        .filter(|&(axis, &len)| len != 1 && !geometry.is_pooled(axis))
         .map(|(axis, &len)| Free { len, input: input[axis], output: output[axis] })
         .collect();
     axes.sort_by_key(|axis| {
@@ -413,7 +436,9 @@ fn choose_lanes(
         _ => true,
     };
     let shares = columns.axis.max_count() > LONGEST_WINDOW;
-    let long = columns.axis.len() * line_element >= LONG_ROW_BYTES[usize::from(shares)];
+    let bytes = columns.axis.len() * line_element;
+    let full = 4 * bytes >= 3 * bytes.next_multiple_of(VECTOR_BYTES);
+    let long = bytes >= LONG_ROW_BYTES[usize::from(shares)] || full;
     let own_lanes = columns.input == 1 && (long || alone);
     let block = (GATHER_LANE_BYTES / element).max(1);
     if !own_lanes && plane_bytes.saturating_mul(block) <= GATHER_BYTES {

@@ -99,11 +99,48 @@ impl<T: Copy, R: Reduce<T>> Work for FoldLevels<'_, T, R> {
     }
 }
 
-/// Rows of partial results, and the outputs that windows along them become.
+/// What windows are reduced from.
+pub(crate) trait Source<T, R: Reduce<T>>: Copy {
+    type Item: Copy;
+    /// Whether items lie in the input.
+    const IN_PLACE: bool;
+    /// An item as a partial result.
+    fn partial(reduce: R, item: Self::Item) -> R::Partial;
+}
+
+/// Rows of partial results.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Folded;
+
+impl<T, R: Reduce<T>> Source<T, R> for Folded {
+    type Item = R::Partial;
+    const IN_PLACE: bool = false;
+
+    #[inline(always)]
+    fn partial(_reduce: R, item: R::Partial) -> R::Partial {
+        item
+    }
+}
+
+/// Rows of the input.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Elements;
+
+impl<T: Copy, R: Reduce<T>> Source<T, R> for Elements {
+    type Item = T;
+    const IN_PLACE: bool = true;
+
+    #[inline(always)]
+    fn partial(reduce: R, item: T) -> R::Partial {
+        reduce.load(item)
+    }
+}
+
+/// Rows of partial results or elements, and the outputs that windows along them become.
 #[derive(Clone, Copy)]
-pub(crate) struct Along<'a, T, R: Reduce<T>> {
+pub(crate) struct Along<'a, T, R: Reduce<T>, S: Source<T, R> = Folded> {
     pub(crate) reduce: R,
-    pub(crate) line: &'a [R::Partial],
+    pub(crate) line: &'a [S::Item],
     pub(crate) rows: &'a [OutputRow],
     pub(crate) bases: Bases,
     pub(crate) slide: &'a Slide<'a>,
@@ -260,9 +297,9 @@ impl<T: Copy, R: Reduce<T>, const S: usize> FoldRuns<'_, T, R, S> {
 
 /// Reduces windows of neighbouring columns so long that independent partial results pay: they keep
 /// the adders busy, and errors small.
-pub(crate) struct FoldInParts<'a, T, R: Reduce<T>>(pub(crate) Along<'a, T, R>);
+pub(crate) struct FoldInParts<'a, T, R: Reduce<T>, S: Source<T, R>>(pub(crate) Along<'a, T, R, S>);
 
-impl<T: Copy, R: Reduce<T>> Work for FoldInParts<'_, T, R> {
+impl<T: Copy, R: Reduce<T>, S: Source<T, R>> Work for FoldInParts<'_, T, R, S> {
     #[inline(always)]
     fn run(self) {
         let Along { reduce, rows, bases, slide, .. } = self.0;
@@ -276,7 +313,7 @@ impl<T: Copy, R: Reduce<T>> Work for FoldInParts<'_, T, R> {
     }
 }
 
-impl<T: Copy, R: Reduce<T>> FoldInParts<'_, T, R> {
+impl<T: Copy, R: Reduce<T>, S: Source<T, R>> FoldInParts<'_, T, R, S> {
     #[inline(always)]
     fn window(&self, row: &OutputRow, stretch: &Stretch, scale: R::Scale) {
         let Along { reduce, line, slide, out, .. } = self.0;
@@ -290,11 +327,16 @@ impl<T: Copy, R: Reduce<T>> FoldInParts<'_, T, R> {
             let mut parts = [reduce.identity(); PARTS];
             for round in rounds {
                 for l in 0..PARTS {
-                    parts[l] = reduce.combine(parts[l], round[l]);
+                    parts[l] = reduce.combine(parts[l], S::partial(reduce, round[l]));
                 }
             }
-            let parts = parts.iter().chain(rest);
-            let total = parts.fold(reduce.identity(), |total, &part| reduce.combine(total, part));
+            let mut total = reduce.identity();
+            for part in parts {
+                total = reduce.combine(total, part);
+            }
+            for &item in rest {
+                total = reduce.combine(total, S::partial(reduce, item));
+            }
             dst[0].write(reduce.finish(total, scale));
             return;
         }
@@ -302,22 +344,24 @@ impl<T: Copy, R: Reduce<T>> FoldInParts<'_, T, R> {
         let rest = rounds.remainder();
         in_tiles!(one, size_of::<R::Partial>(), lanes, lanes, true, |at, L| {
             let mut total = [reduce.identity(); L];
-            let mut add = |part: &[R::Partial]| {
-                for l in 0..L {
-                    total[l] = reduce.combine(total[l], part[l]);
-                }
-            };
             for part in 0..PARTS {
                 let mut sum = [reduce.identity(); L];
                 for round in rounds.clone() {
                     let round = &round[part * lanes + at..][..L];
                     for l in 0..L {
-                        sum[l] = reduce.combine(sum[l], round[l]);
+                        sum[l] = reduce.combine(sum[l], S::partial(reduce, round[l]));
                     }
                 }
-                add(&sum);
+                for l in 0..L {
+                    total[l] = reduce.combine(total[l], sum[l]);
+                }
             }
-            rest.chunks_exact(lanes).for_each(|column| add(&column[at..at + L]));
+            for column in rest.chunks_exact(lanes) {
+                let column = &column[at..at + L];
+                for l in 0..L {
+                    total[l] = reduce.combine(total[l], S::partial(reduce, column[l]));
+                }
+            }
             let dst = &mut dst[at..at + L];
             for l in 0..L {
                 dst[l].write(reduce.finish(total[l], scale));

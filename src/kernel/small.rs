@@ -75,6 +75,14 @@ pub(crate) fn pool<T: Copy, R: Reduce<T>>(
     }
 }
 
+/// The taps of the last axis, or a single one, and those of the others.
+fn split_last(window: &[(Taps, isize)]) -> ((Taps, isize), &[(Taps, isize)]) {
+    match window.split_last() {
+        Some((&last, others)) => (last, others),
+        None => ((Taps { first: 0, count: 1, step: 1 }, 0), window),
+    }
+}
+
 /// Reduces the window whose first element is at `at`; taps and steps are per axis, columns last.
 fn fold_window<T: Copy, R: Reduce<T>>(
     reduce: R,
@@ -83,14 +91,8 @@ fn fold_window<T: Copy, R: Reduce<T>>(
     window: &[(Taps, isize)],
 ) -> R::Partial {
     let mut total = reduce.identity();
-    let (columns, rows) = match window.split_last() {
-        Some((&columns, rows)) => (columns, rows),
-        None => ((Taps { first: 0, count: 1, step: 1 }, 0), window),
-    };
-    let (inner, outer) = match rows.split_last() {
-        Some((&inner, outer)) => (inner, outer),
-        None => ((Taps { first: 0, count: 1, step: 1 }, 0), rows),
-    };
+    let (columns, rows) = split_last(window);
+    let (inner, outer) = split_last(rows);
     let count: usize = outer.iter().map(|(taps, _)| taps.count).product();
     for column in 0..columns.0.count {
         let at = at.wrapping_add_signed(column as isize * columns.1);

@@ -80,8 +80,7 @@ macro_rules! with_lanes {
             1 => with_lanes!(@lanes $L, 64, $body),
             2 => with_lanes!(@lanes $L, 32, $body),
             4 => with_lanes!(@lanes $L, 16, $body),
-            8 => with_lanes!(@lanes $L, 8, $body),
-            _ => with_lanes!(@lanes $L, 4, $body),
+            _ => with_lanes!(@lanes $L, 8, $body),
         }
     };
     (@lanes $L:ident, $lanes:expr, $body:expr) => {{

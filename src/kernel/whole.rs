@@ -18,8 +18,8 @@ pub(super) fn fill<T: Mean>(
 ) where
     f64: Accumulator<T>,
 {
-    let is_free = |axis| geometry.pooled().iter().all(|(pooled, _)| *pooled != axis);
-    let planes = merged(small.shape(), [small.strides(), large.strides()], is_free);
+    let strides = [small.strides(), large.strides()];
+    let planes = merged(small.shape(), strides, |axis| !geometry.is_pooled(axis));
     let count = volume(&planes);
     let tasks = execution.tasks(count.saturating_mul((len + 1) * size_of::<T>())).min(count);
     let out = large.shared();

@@ -81,22 +81,35 @@ pub fn fractional_max_into<T: Element>(
         let number = |lane: usize| (block.at[3] + lane as isize) as usize;
         let chosen = |lane: usize| fractional.choose(|i| starts(number(lane), i));
         // A plane of its own has windows of its own; those of several differ in the copy alone.
-        let own = if block.lanes == 1 { Some(chosen(0)?) } else { None };
-        fractional.slide(&single, block, own.as_ref(), scratch, positions.is_some())?;
-        let mut own = own.map(|own| fractional.taken(own));
-        for lane in 0..block.lanes {
-            let [_, to, index_to, _] = block.at.map(|at| at + lane as isize);
-            let chosen = own.take().map_or_else(|| chosen(lane), Ok)?;
-            let lanes = (block.lanes, lane);
-            fractional.copy(&chosen, lanes, &scratch.values, out, to, &fractional.placed);
+        let copy = |part: &Fractional<'_, T>, chosen: &Chosen, scratch: &Scratch<T>, lane, at| {
+            let Block { at: [_, to, index_to, _], lanes } = at;
+            let lanes = (lanes, lane);
+            part.copy(chosen, lanes, &scratch.values, out, to, &part.placed);
             if let Some(out) = positions {
-                let placed = &fractional.indices_placed;
-                fractional.copy(&chosen, lanes, &scratch.indices, out, index_to, placed);
+                part.copy(chosen, lanes, &scratch.indices, out, index_to, &part.indices_placed);
             }
+        };
+        if block.lanes == 1 {
+            let own = chosen(0)?;
+            for first in (0..fractional.first_outputs()).step_by(fractional.rows_at_once(element)) {
+                let (part, own, skipped) = fractional.part(&own, first, element);
+                part.slide(&single, block, Some(&own), scratch, positions.is_some())?;
+                let at = std::array::from_fn(|i| block.at[i] + skipped[i]);
+                copy(&part, &part.taken(own), scratch, 0, Block { at, ..block });
+            }
+            return Ok(());
+        }
+        fractional.slide(&single, block, None, scratch, positions.is_some())?;
+        for lane in 0..block.lanes {
+            let at = block.at.map(|at| at + lane as isize);
+            copy(&fractional, &chosen(lane)?, scratch, lane, Block { at, ..block });
         }
         Ok(())
     })
 }
+
+/// Maxima of a part of a plane: well inside a second-level cache.
+const SCRATCH_BYTES: usize = 256 << 10;
 
 /// Strides that count planes in C order of the free axes.
 fn plane_numbers(axes: &[usize], shape: &[usize]) -> Dims<isize> {
@@ -110,6 +123,7 @@ fn pick<T: Copy>(axes: &[usize], of: &[T]) -> Dims<T> {
 }
 
 /// What all planes share; one entry per pooled axis.
+#[derive(Clone)]
 struct Fractional<'a, T> {
     input: &'a View<'a, T>,
     lengths: Dims<usize>,
@@ -121,6 +135,7 @@ struct Fractional<'a, T> {
 }
 
 /// Which of the maxima in scratch are results.
+#[derive(Clone)]
 struct Chosen {
     /// Along every axis.
     starts: Dims<Vec<usize>>,
@@ -140,6 +155,35 @@ impl<T: Element> Fractional<'_, T> {
     /// Places of a window along an axis.
     fn places(&self, axis: usize) -> usize {
         self.lengths[axis] + 1 - self.kernel[axis]
+    }
+
+    /// Outputs along the first axis, whose rows are chosen before their maxima are taken.
+    fn first_outputs(&self) -> usize {
+        if self.kernel.len() > 1 { self.outputs[0] } else { 1 }
+    }
+
+    /// Outputs along the first axis whose maxima, of `element` bytes, are taken together.
+    fn rows_at_once(&self, element: usize) -> usize {
+        let others = (1..self.kernel.len()).map(|axis| match axis + 1 == self.kernel.len() {
+            true => self.places(axis),
+            false => self.outputs[axis],
+        });
+        let bytes = others.fold(element, usize::saturating_mul);
+        (SCRATCH_BYTES / bytes.max(1)).max(1)
+    }
+
+    /// The same for the outputs from `first` on along the first axis that are taken together, what
+    /// is chosen of the `own` windows there, and how far the arrays are further on.
+    fn part(&self, own: &Chosen, first: usize, element: usize) -> (Self, Chosen, [isize; 4]) {
+        let (mut part, mut chosen) = (self.clone(), own.clone());
+        if self.kernel.len() < 2 {
+            return (part, chosen, [0; 4]);
+        }
+        let last = self.outputs[0].min(first.saturating_add(self.rows_at_once(element)));
+        part.outputs[0] = last - first;
+        chosen.starts[0] = own.starts[0][first..last].to_vec();
+        let skipped = [&self.placed, &self.indices_placed].map(|step| step[0] * first as isize);
+        (part, chosen, [0, skipped[0], skipped[1], 0])
     }
 
     /// Takes the maxima at every place of the columns: few are not needed, as random windows are one

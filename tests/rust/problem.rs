@@ -53,9 +53,24 @@ impl Problem {
 /// Every kind of problem that the kernels treat in a way of its own.
 pub fn problems() -> impl Strategy<Value = Problem> {
     let shapes = prop_oneof![3 => one_long_axis(), 2 => small_planes(), 1 => few_elements()];
-    shapes
-        .prop_flat_map(on_shape)
+    prop_oneof![3 => shapes.prop_flat_map(on_shape), 1 => squares()]
         .prop_filter("too slow", |problem| problem.visits() <= MOST_VISITS)
+}
+
+/// Planes under square windows, as most networks have them; some so wide that they are
+/// cut into strips.
+fn squares() -> impl Strategy<Value = Problem> {
+    let columns = prop_oneof![1usize..=40, select(&LENGTHS), Just(1100)];
+    let sides = (1usize..=4, 1usize..=24, columns);
+    let sliding = (select(vec![3i64, 5, 7]), 1i64..=2, [0i64..=3, 0i64..=3], any::<bool>());
+    (sides, sliding, divisors()).prop_map(|((planes, rows, columns), sizes, divisor)| {
+        let (kernel_size, stride, padding, ceil_mode) = sizes;
+        let mut sliding = Window::sliding(kernel_size).stride(stride).ceil_mode(ceil_mode);
+        sliding.padding = padding.map(|padding| padding.min(kernel_size - 1));
+        let long = |len: usize| len.max(kernel_size as usize);
+        let shape = vec![planes, long(rows), long(columns)];
+        Problem { shape, windows: vec![(1, sliding.into()), (2, sliding.into())], divisor }
+    })
 }
 
 /// A shape and the axes to pool.
@@ -100,16 +115,19 @@ fn axes_of(shape: &[usize], fewest: usize) -> impl Strategy<Value = Vec<usize>> 
 
 fn on_shape((shape, axes): Shape) -> impl Strategy<Value = Problem> {
     let windows: Vec<_> = axes.iter().map(|&axis| (Just(axis), window(shape[axis]))).collect();
-    let divisor = prop_oneof![
-        Just(Divisor::PaddedWindow),
-        Just(Divisor::Window),
-        select(vec![1, 3, 7, -2, 1 << 40]).prop_map(Divisor::Fixed),
-    ];
-    (Just(shape), windows, divisor).prop_map(|(shape, windows, divisor)| Problem {
+    (Just(shape), windows, divisors()).prop_map(|(shape, windows, divisor)| Problem {
         shape,
         windows,
         divisor,
     })
+}
+
+fn divisors() -> impl Strategy<Value = Divisor> {
+    prop_oneof![
+        Just(Divisor::PaddedWindow),
+        Just(Divisor::Window),
+        select(vec![1, 3, 7, -2, 1 << 40]).prop_map(Divisor::Fixed),
+    ]
 }
 
 /// Windows that fit on an axis of `len` elements.

@@ -36,6 +36,8 @@ fn geometries(shape: [usize; 4]) -> impl Iterator<Item = Geometry> {
         same(Window::sliding(2).into()),
         same(Window::sliding(9).stride(1).padding(4).into()),
         vec![(2, Window::sliding(9).stride(2).into()), (3, Window::sliding(9).padding(4).into())],
+        vec![(3, Window::sliding(3).stride(5).into())],
+        vec![(3, Window::adaptive(1))],
         same(Window::adaptive(7)),
         same(Window::adaptive(1)),
         vec![(1, Window::sliding(channels.min(2)).into()), (3, Window::sliding(4).into())],
@@ -53,10 +55,11 @@ fn assert_same<T: Dtype, U: Dtype>(kind: Kind, pool: Pool<'_, T, U>) {
     for shape in shapes::<T>() {
         let element = |at| T::sample(kind, random(5, at));
         let elements: Vec<T> = (0..shape.iter().product()).map(element).collect();
-        let inputs = [Layout::contiguous(4), Layout::channels_last(4)]
-            .map(|layout| (Array::of(&shape, &layout, &elements), layout));
+        let (plain, last) = (Layout::contiguous(4), Layout::channels_last(4));
+        let inputs = [(&plain, &plain), (&last, &last), (&plain, &last), (&last, &plain)]
+            .map(|(input, output)| (Array::of(&shape, input, &elements), output));
         for geometry in geometries(shape) {
-            let expected = pool(&single, &geometry, &inputs[0].0, &inputs[0].1).elements();
+            let expected = pool(&single, &geometry, &inputs[0].0, inputs[0].1).elements();
             for (input, layout) in &inputs {
                 each_execution(&|execution| {
                     let result = pool(execution, &geometry, input, layout).elements();

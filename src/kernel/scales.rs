@@ -1,0 +1,69 @@
+//! What the results of a plane are divided by, for kernels that look at no window.
+
+use smallvec::SmallVec;
+
+use super::tile::VECTOR_BYTES;
+use crate::reduce::{Divisor, Reduce};
+use crate::window::Axis;
+
+/// The scales of all outputs of a plane, in their order, or one if they are the same.
+#[derive(Debug)]
+pub(crate) struct Scales<S> {
+    all: Vec<S>,
+    /// Distance of the scales of neighbouring outputs: 1, or 0 if they are the same.
+    step: usize,
+}
+
+impl<S: Copy> Scales<S> {
+    pub(crate) fn new<T, R: Reduce<T, Scale = S>>(
+        reduce: R,
+        pooled: &[(usize, Axis)],
+        divisor: Divisor,
+    ) -> Self {
+        let (mut divisors, mut same) = (vec![1], true);
+        if let Divisor::Fixed(divisor) = divisor {
+            divisors[0] = divisor;
+        } else {
+            let counts = pooled.iter().map(|(_, axis)| axis.counts(divisor));
+            let counts: SmallVec<[_; 3]> = counts.collect();
+            same = counts.iter().all(|counts| counts.iter().all(|&count| count == counts[0]));
+            for mut counts in counts {
+                counts.truncate(if same { 1 } else { counts.len() });
+                let of_axis = |outer: i64| counts.iter().map(move |&n| outer.saturating_mul(n));
+                divisors = divisors.into_iter().flat_map(of_axis).collect();
+            }
+        }
+        let all = divisors.into_iter().map(|divisor| reduce.scale(divisor)).collect();
+        Self { all, step: usize::from(!same) }
+    }
+
+    /// With `len` scales, those of one plane after the other, or one scale as often as vectors need.
+    pub(crate) fn repeat(&mut self, len: usize) {
+        repeated(&mut self.all, if self.step == 0 { 4 * VECTOR_BYTES } else { len });
+    }
+
+    /// The scale of the first output, if there is one.
+    pub(crate) fn first(&self) -> Option<S> {
+        self.all.first().copied()
+    }
+
+    /// The table, and where output `o` is in it.
+    #[inline(always)]
+    pub(crate) fn at(&self, o: usize) -> (&[S], usize) {
+        (&self.all, o * self.step)
+    }
+
+    /// The scales of output `o` and those after it.
+    #[inline(always)]
+    pub(crate) fn from(&self, o: usize) -> &[S] {
+        &self.all[o * self.step..]
+    }
+}
+
+/// Goes on with a table from its start, until it has `len` entries.
+pub(super) fn repeated<E: Copy>(table: &mut Vec<E>, len: usize) {
+    table.reserve_exact(len.saturating_sub(table.len()));
+    while table.len() < len {
+        table.extend_from_within(..table.len().min(len - table.len()));
+    }
+}

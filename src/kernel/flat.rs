@@ -145,7 +145,7 @@ impl<S: Copy> Flat<S> {
         let mut rows = Taps::along(rows, width)?;
         rows.inside = rows.inside.iter().flat_map(|&mask| repeat_n(mask, width)).collect();
         let columns = Taps::along(std::slice::from_ref(columns), 1)?;
-        let scales = Scales::new(reduce, pooled, divisor);
+        let scales = Scales::new(reduce, pooled, divisor)?;
         let run = planes * plane;
         let mut flat = Self { outer, run, plane, rows, columns, scales };
         flat.repeat();

@@ -53,7 +53,7 @@ impl<S: Copy + Send + Sync> Global<S> {
             _ => return None,
         };
         let planes = merged(geometry.input_shape(), strides, |axis| !geometry.is_pooled(axis));
-        let scale = Scales::new(reduce, pooled, divisor).first()?;
+        let scale = Scales::new(reduce, pooled, divisor)?.first()?;
         let is_worth_it = volume(&planes) >= SIDE && columns > 1 && rows > 0;
         is_worth_it.then_some(Self { planes, rows, step, columns, scale })
     }

@@ -14,12 +14,16 @@ pub(crate) struct Scales<S> {
     step: usize,
 }
 
+/// A longer table would leave the cache, and take longer to make than what it is for.
+const LONGEST_TABLE: usize = 4096;
+
 impl<S: Copy> Scales<S> {
+    /// None if they differ in planes so large that kernels should look at the windows.
     pub(crate) fn new<T, R: Reduce<T, Scale = S>>(
         reduce: R,
         pooled: &[(usize, Axis)],
         divisor: Divisor,
-    ) -> Self {
+    ) -> Option<Self> {
         let (mut divisors, mut same) = (vec![1], true);
         if let Divisor::Fixed(divisor) = divisor {
             divisors[0] = divisor;
@@ -27,6 +31,10 @@ impl<S: Copy> Scales<S> {
             let counts = pooled.iter().map(|(_, axis)| axis.counts(divisor));
             let counts: SmallVec<[_; 3]> = counts.collect();
             same = counts.iter().all(|counts| counts.iter().all(|&count| count == counts[0]));
+            let outputs = counts.iter().map(Vec::len).fold(1, usize::saturating_mul);
+            if !same && outputs > LONGEST_TABLE {
+                return None;
+            }
             for mut counts in counts {
                 counts.truncate(if same { 1 } else { counts.len() });
                 let of_axis = |outer: i64| counts.iter().map(move |&n| outer.saturating_mul(n));
@@ -34,7 +42,7 @@ impl<S: Copy> Scales<S> {
             }
         }
         let all = divisors.into_iter().map(|divisor| reduce.scale(divisor)).collect();
-        Self { all, step: usize::from(!same) }
+        Some(Self { all, step: usize::from(!same) })
     }
 
     /// With `len` scales, those of one plane after the other, or one scale as often as vectors need.

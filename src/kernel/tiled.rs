@@ -128,7 +128,7 @@ impl<S: Copy> Tiled<S> {
             _ => false,
         };
         let runs_on = follows && (rows.output == columns.outputs as isize || rows.outputs == 1);
-        let mut scales = Scales::new(reduce, geometry.pooled(), divisor);
+        let mut scales = Scales::new(reduce, geometry.pooled(), divisor)?;
         scales.repeat(rows.outputs * columns.outputs + 2 * lanes);
         let band = band.min(total).max(1);
         let ahead = match planes.last() {

@@ -58,6 +58,10 @@ def calls() -> Iterator[tuple[str, Callable[[], Any]]]:
         yield f"max, stride 1: {name}", lambda x=x: F.max_pool2d(x, 5, 1, 2)
         yield f"positions: {name}", lambda x=x: F.max_pool2d(x, 3, 2, 1, return_indices=True)
         yield f"average: {name}", lambda x=x: F.avg_pool2d(x, 3, 2, 1)
+        yield (
+            f"average, divisors differ: {name}",
+            lambda x=x: F.avg_pool2d(x, 3, 1, 1, count_include_pad=False),
+        )
         yield f"adaptive: {name}", lambda x=x: F.adaptive_avg_pool2d(x, 5)
         yield f"global: {name}", lambda x=x: F.adaptive_max_pool2d(x, 1)
         if x.dtype.kind == "f":

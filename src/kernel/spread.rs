@@ -182,7 +182,9 @@ where
     }
     let axes: Dims<usize> = geometry.pooled().iter().map(|(axis, _)| *axis).collect();
     let plan = Plan::new(geometry, divisors, large.strides());
-    if plan.has_one_window() {
+    // One of several windows need not be the first: others may lie in the padding.
+    let one_output = geometry.pooled().iter().all(|(_, axis)| axis.outputs() == 1);
+    if one_output && plan.has_one_window() {
         whole::fill(execution, geometry, plan.columns.len, plan.divisor, small, large);
         return Ok(());
     }

@@ -47,6 +47,9 @@ fn window_without_elements() {
     check([128, 1], [Window::sliding(1).into(), outside()]);
     check([1, 128], [outside(), Window::sliding(1).into()]);
     check([1, 1], [outside(), outside()]);
+    let mut second = Window::sliding(4).stride(3).ceil_mode(true);
+    second.padding = [6, 0];
+    check([1, 4], [second.into(), Window::adaptive(1)]);
 }
 
 /// An axis may be empty, and its only window padding.

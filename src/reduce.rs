@@ -60,6 +60,19 @@ pub(crate) trait Reduce<T>: Copy + Send + Sync {
     fn finish(self, partial: Self::Partial, scale: Self::Scale) -> T;
 }
 
+/// The result of both, by the shorter way for numbers.
+#[inline(always)]
+pub(crate) fn combine<T, R: Reduce<T>, const NUMBERS: bool>(
+    reduce: R,
+    earlier: R::Partial,
+    later: R::Partial,
+) -> R::Partial {
+    match NUMBERS {
+        true => reduce.combine_numbers(earlier, later),
+        false => reduce.combine(earlier, later),
+    }
+}
+
 /// The largest element; a NaN wins, the first of equals stays.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Maximum;

@@ -183,13 +183,42 @@ pub(crate) fn transposed<T: Copy>(rows: [[T; 4]; 4]) -> [[T; 4]; 4] {
 }
 
 /// Work to compile for every level.
-pub(crate) trait Work {
+///
+/// The compiler puts what a trait provides beside the type that it is for: were the last three
+/// plain functions, all kernels would be one unit, which one thread compiles.
+pub(crate) trait Work: Sized {
     /// Whether it is compiled for levels that are not [for all](Level::is_for_all) work too, and
     /// may be dispatched there.
     const FOR_ALL: bool = true;
 
     /// Does it. Implementations are `#[inline(always)]`, and so is all they call that is hot.
     fn run(self);
+
+    /// Does it with [`Level::Baseline`].
+    #[inline(never)]
+    fn run_baseline(self) {
+        self.run();
+    }
+
+    /// Does it with [`Level::Avx512`].
+    ///
+    /// # Safety
+    /// The processor has these features.
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c,bmi2")]
+    unsafe fn run_avx512(self) {
+        self.run();
+    }
+
+    /// Does it with [`Level::Avx2`].
+    ///
+    /// # Safety
+    /// The processor has these features.
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2,fma,f16c,bmi2")]
+    unsafe fn run_avx2(self) {
+        self.run();
+    }
 }
 
 /// Runs `work` compiled for `level`, which must be available: [`crate::Execution`] sees to that
@@ -198,34 +227,19 @@ pub(crate) trait Work {
 pub(crate) fn dispatch<W: Work>(level: Level, work: W) {
     debug_assert!(level.is_supported());
     match level {
-        Level::Baseline if const { W::FOR_ALL || Level::Baseline.is_for_all() } => baseline(work),
+        Level::Baseline if const { W::FOR_ALL || Level::Baseline.is_for_all() } => {
+            work.run_baseline();
+        }
         Level::Baseline => unreachable!("other kernels do this for the baseline"),
         #[cfg(target_arch = "x86_64")]
         Level::Avx2 => {
             // SAFETY: the processor has the features, or the level would not be here.
-            unsafe { with_avx2(work) }
+            unsafe { work.run_avx2() }
         }
         #[cfg(target_arch = "x86_64")]
         Level::Avx512 => {
             // SAFETY: as above.
-            unsafe { with_avx512(work) }
+            unsafe { work.run_avx512() }
         }
     }
-}
-
-#[inline(never)]
-fn baseline<W: Work>(work: W) {
-    work.run();
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c,bmi2")]
-fn with_avx512<W: Work>(work: W) {
-    work.run();
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma,f16c,bmi2")]
-fn with_avx2<W: Work>(work: W) {
-    work.run();
 }

@@ -23,6 +23,8 @@ pub(crate) const fn turns<P>() -> bool {
 }
 
 impl<T: Copy, R: Reduce<T>, S: Source<T, R>> Work for FoldApart<'_, T, R, S> {
+    const FOR_ALL: bool = false;
+
     #[inline(always)]
     fn run(self) {
         let Self { along: Along { reduce, line, rows, bases, slide, out }, stretch } = self;

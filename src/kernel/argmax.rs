@@ -64,7 +64,7 @@ impl<T: Element, P: Position> Kernel<T> for ArgMax<P> {
         dispatch(self.level, FoldRows { src, band, line, len, after });
     }
 
-    fn scan(&self, _line: &mut Self::Line, _src: &[T], _scan: &ScanRows) {
+    fn scan(&self, _line: &mut Self::Line, _src: &[T], _scan: &ScanRows) -> bool {
         unreachable!("the traits say that this kernel does not scan");
     }
 

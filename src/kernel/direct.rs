@@ -5,7 +5,7 @@ use super::fold::{ask_ahead, fold_rows};
 use super::line::Slide;
 use super::tile::in_tiles;
 use crate::reduce::Reduce;
-use crate::simd::Work;
+use crate::simd::{Work, load_tile};
 use crate::view::{Shared, even_and_odd};
 use crate::window::Rule;
 
@@ -38,6 +38,8 @@ pub(crate) struct FoldPairs<'a, T, R: Reduce<T>> {
 }
 
 impl<T: Copy, R: Reduce<T>> Work for FoldPairs<'_, T, R> {
+    const FOR_ALL: bool = false;
+
     #[inline(always)]
     fn run(self) {
         let Self { reduce, src, band, slide, out } = self;
@@ -66,8 +68,15 @@ impl<T: Copy, R: Reduce<T>> Work for FoldPairs<'_, T, R> {
     }
 }
 
-/// Reduces windows of any columns, all lanes of a window together.
-pub(crate) struct FoldLanes<'a, T, R: Reduce<T>> {
+/// Whether all windows are `n` by `n`.
+pub(crate) fn are_squares(band: &Band, slide: &Slide<'_>, n: usize) -> bool {
+    matches!(slide.axis.rule, Rule::Sliding { kernel, .. } if kernel == n)
+        && band.folds.iter().all(|fold| fold.end - fold.first == n)
+}
+
+/// Reduces windows of any columns, all lanes of a window together; those of `K` rows and columns,
+/// if that is not 0.
+pub(crate) struct FoldLanes<'a, T, R: Reduce<T>, const K: usize> {
     pub(crate) reduce: R,
     pub(crate) src: &'a [T],
     pub(crate) band: &'a Band,
@@ -75,31 +84,33 @@ pub(crate) struct FoldLanes<'a, T, R: Reduce<T>> {
     pub(crate) out: Shared<T>,
 }
 
-impl<T: Copy, R: Reduce<T>> Work for FoldLanes<'_, T, R> {
+impl<T: Copy, R: Reduce<T>, const K: usize> Work for FoldLanes<'_, T, R, K> {
+    const FOR_ALL: bool = false;
+
     #[inline(always)]
     fn run(self) {
-        let Self { reduce, src, band, slide, out } = self;
+        let Self { reduce, band, slide, out, .. } = self;
         let Rule::Sliding { kernel, .. } = slide.axis.rule else { return };
-        let stretch = &slide.stretches[0];
+        let kernel = if K > 0 { K } else { kernel };
+        let (stretch, n) = (&slide.stretches[0], slide.lanes);
         for (fold, row) in band.folds.iter().zip(&band.rows) {
             let scale = reduce.scale(slide.divisor(stretch, row));
             let taps = &band.taps[fold.first..fold.end];
             let start = fold.src.wrapping_add_signed(band.src_base);
+            self.look(start, taps, (stretch.outputs - 1) * slide.stride + kernel - 1);
             for o in 0..stretch.outputs {
                 let window =
                     start.wrapping_add_signed((o * slide.stride) as isize * slide.in_stride);
                 let to = (stretch.output + o) as isize * slide.out_stride;
                 // SAFETY: the sweep hands every output position to one task only.
-                let dst = unsafe { out.run(band.out_base + row.out + to, slide.lanes) };
-                let n = slide.lanes;
+                let dst = unsafe { out.run(band.out_base + row.out + to, n) };
                 in_tiles!(two, size_of::<R::Partial>(), n, n, true, |at, L| {
-                    let column =
-                        |j: usize| window.wrapping_add_signed(j as isize * slide.in_stride) + at;
-                    let mut acc = first_rows::<_, _, L>(reduce, src, column(0), taps, fold.reach);
+                    let mut acc = self.column::<L>(window + at, taps);
                     for j in 1..kernel {
-                        let next = first_rows::<_, _, L>(reduce, src, column(j), taps, fold.reach);
+                        let column = window.wrapping_add_signed(j as isize * slide.in_stride);
+                        let column = self.column::<L>(column + at, taps);
                         for l in 0..L {
-                            acc[l] = reduce.combine(acc[l], next[l]);
+                            acc[l] = reduce.combine(acc[l], column[l]);
                         }
                     }
                     let dst = &mut dst[at..at + L];
@@ -109,5 +120,45 @@ impl<T: Copy, R: Reduce<T>> Work for FoldLanes<'_, T, R> {
                 });
             }
         }
+    }
+}
+
+impl<T: Copy, R: Reduce<T>, const K: usize> FoldLanes<'_, T, R, K> {
+    /// Checks that all lanes of columns 0 to `last` of the rows lie in the array.
+    fn look(&self, start: usize, taps: &[RowTap], last: usize) {
+        let columns = last as isize * self.slide.in_stride;
+        let offsets = || taps.iter().map(|tap| tap.offset);
+        let (Some(least), Some(most)) = (offsets().min(), offsets().max()) else { return };
+        let first = start.checked_add_signed(least + columns.min(0));
+        let last = start.checked_add_signed(most + columns.max(0));
+        let fits = last.is_some_and(|last| self.src.len().saturating_sub(last) >= self.slide.lanes);
+        assert!(first.is_some() && fits, "windows lie in the array");
+    }
+
+    /// `L` lanes of a column, reduced over the rows.
+    #[inline(always)]
+    fn column<const L: usize>(&self, at: usize, taps: &[RowTap]) -> [R::Partial; L] {
+        let mut acc = self.load::<L>(at, &taps[0]);
+        for k in 1..if K > 0 { K } else { taps.len() } {
+            let row = self.load::<L>(at, &taps[k]);
+            for l in 0..L {
+                acc[l] = self.reduce.combine(acc[l], row[l]);
+            }
+        }
+        acc
+    }
+
+    /// `L` lanes of a column in a row.
+    #[inline(always)]
+    fn load<const L: usize>(&self, column: usize, tap: &RowTap) -> [R::Partial; L] {
+        let at = column.wrapping_add_signed(tap.offset);
+        ask_ahead::<T, L>(self.src, at);
+        // SAFETY: looked at before.
+        let elements: [T; L] = unsafe { load_tile(self.src, at) };
+        let mut loaded = [self.reduce.identity(); L];
+        for l in 0..L {
+            loaded[l] = self.reduce.load(elements[l]);
+        }
+        loaded
     }
 }

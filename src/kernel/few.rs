@@ -18,6 +18,8 @@ pub(crate) struct FoldFew<'a, T, R: Reduce<T>, const S: usize, const K: usize> {
 }
 
 impl<T: Copy, R: Reduce<T>, const S: usize, const K: usize> Work for FoldFew<'_, T, R, S, K> {
+    const FOR_ALL: bool = false;
+
     #[inline(always)]
     fn run(self) {
         with_lanes!(size_of::<R::Partial>(), |L| {

@@ -248,6 +248,8 @@ struct FoldFlat<'a, T, R: Reduce<T>> {
 }
 
 impl<T: Copy, R: Reduce<T>> Work for FoldFlat<'_, T, R> {
+    const FOR_ALL: bool = false;
+
     #[inline(always)]
     fn run(self) {
         let Self { reduce, flat, src, start, first, line, dst } = self;

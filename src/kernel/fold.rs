@@ -5,7 +5,7 @@ use std::mem::MaybeUninit;
 
 use super::apart::{FoldApart, turns};
 use super::band::{Band, OutputRow, RowFold, RowTap};
-use super::direct::{FoldLanes, FoldPairs};
+use super::direct::{FoldLanes, FoldPairs, are_squares};
 use super::few::FoldFew;
 use super::flat::Flat;
 use super::global::Global;
@@ -39,7 +39,8 @@ pub(crate) fn pool<T: Copy + Default + Send + Sync + 'static, R: Reduce<T>>(
         return small::pool(reduce, geometry, divisor, input, out, output.strides());
     }
     let strides = [input.strides(), output.strides()];
-    if R::FREQUENT && fold.level.is_for_all() {
+    let all = fold.level.is_for_all();
+    if R::FREQUENT && all {
         if let Some(global) = Global::new::<T, R>(reduce, geometry, divisor, strides) {
             return global.pool(execution, fold, input, out);
         }
@@ -48,6 +49,7 @@ pub(crate) fn pool<T: Copy + Default + Send + Sync + 'static, R: Reduce<T>>(
         }
     }
     if R::COMMON
+        && all
         && let Some(flat) = Flat::new::<T, R>(reduce, geometry, divisor, strides)
     {
         return flat.pool(execution, fold, input, out);
@@ -67,6 +69,7 @@ impl<T: Copy + Send + Sync + 'static, R: Reduce<T>> Kernel<T> for Fold<R> {
     type Out = Shared<T>;
 
     fn traits(&self) -> Traits {
+        let common = R::COMMON && self.level.is_for_all();
         Traits {
             element: size_of::<T>(),
             line_element: size_of::<R::Partial>(),
@@ -74,8 +77,8 @@ impl<T: Copy + Send + Sync + 'static, R: Reduce<T>> Kernel<T> for Fold<R> {
             in_place: R::LOADS_AS_IS && same_type::<T, R::Partial>(&[]).is_some(),
             overlap: R::IDEMPOTENT,
             scans: true,
-            direct: R::COMMON,
-            turns: R::COMMON && turns::<R::Partial>() && turns::<T>(),
+            direct: common,
+            turns: common && turns::<R::Partial>() && turns::<T>(),
             parts: true,
         }
     }
@@ -92,8 +95,19 @@ impl<T: Copy + Send + Sync + 'static, R: Reduce<T>> Kernel<T> for Fold<R> {
         dispatch(self.level, FoldRows { reduce: self.reduce, src, band, line, len, after });
     }
 
-    fn scan(&self, line: &mut Self::Line, src: &[T], scan: &ScanRows) {
-        dispatch(self.level, ScanFold { reduce: self.reduce, src, scan, line });
+    fn scan(&self, line: &mut Self::Line, src: &[T], scan: &ScanRows) -> bool {
+        let (&Self { reduce, level }, scan) = (self, *scan);
+        let mut met = [reduce.identity(); VECTOR_BYTES];
+        let mut numbers = false;
+        if R::PREFERS_NUMBERS && level.is_for_all() {
+            let (line, met) = (&mut line[..], &mut met[..]);
+            dispatch(level, ScanFold::<T, R, true> { reduce, src, scan, line, met });
+            numbers = met.iter().all(|&trace| reduce.are_numbers(trace));
+        }
+        if !numbers {
+            dispatch(level, ScanFold::<T, R, false> { reduce, src, scan, line, met: &mut met });
+        }
+        numbers
     }
 
     fn slide(&self, from: Rows<'_, T, Self::Line>, band: &Band, slide: &Slide<'_>, out: Self::Out) {
@@ -123,7 +137,10 @@ impl<T: Copy + Send + Sync + 'static, R: Reduce<T>> Kernel<T> for Fold<R> {
         if R::COMMON {
             match slide.no_lanes {
                 true => dispatch(level, FoldPairs { reduce, src, band, slide, out }),
-                false => dispatch(level, FoldLanes { reduce, src, band, slide, out }),
+                false if are_squares(band, slide, 2) => {
+                    dispatch(level, FoldLanes::<T, R, 2> { reduce, src, band, slide, out });
+                }
+                false => dispatch(level, FoldLanes::<T, R, 0> { reduce, src, band, slide, out }),
             }
         }
     }
@@ -163,6 +180,7 @@ impl<R> Fold<R> {
             _ => None,
         };
         if R::COMMON
+            && level.is_for_all()
             && let Some(stretch) = alike
         {
             let taps = if stretch.in_parts { 0 } else { stretch.taps };
@@ -184,11 +202,16 @@ impl<R> Fold<R> {
         }
         if !slide.stretches.iter().all(|stretch| stretch.in_parts) {
             match apart {
+                Apart::One | Apart::Lanes if R::PREFERS_NUMBERS && slide.numbers => {
+                    dispatch(level, FoldRuns::<T, R, 1, true> { along, apart });
+                }
                 Apart::One | Apart::Lanes => {
                     dispatch(level, FoldRuns::<T, R, 1> { along, apart });
                 }
-                Apart::Two if R::COMMON => dispatch(level, FoldRuns::<T, R, 2> { along, apart }),
-                Apart::Four if R::COMMON && narrow => {
+                Apart::Two if R::COMMON && level.is_for_all() => {
+                    dispatch(level, FoldRuns::<T, R, 2> { along, apart })
+                }
+                Apart::Four if R::COMMON && narrow && level.is_for_all() => {
                     dispatch(level, FoldRuns::<T, R, 4> { along, apart })
                 }
                 _ => dispatch(level, FoldRuns::<T, R, 0> { along, apart }),
@@ -220,7 +243,7 @@ impl<R> Fold<R> {
         }
     }
 
-    /// Slides along rows one by one, each with its levels, which take each other's place.
+    /// Slides along rows and their levels, of a few rows at a time.
     fn slide_levels<T: Copy + Send + Sync>(
         &self,
         line: &mut [R::Partial],
@@ -230,11 +253,23 @@ impl<R> Fold<R> {
     ) where
         R: Reduce<T>,
     {
-        for row in &band.rows {
+        let &Self { reduce, level } = self;
+        for rows in band.rows.chunks(slide.level_rows) {
+            let columns = rows.len() * slide.pitch;
             let (folded, levels) = line.split_at_mut(slide.levels_at);
-            let folded = &folded[row.line..row.line + slide.pitch];
-            dispatch(self.level, FoldLevels { reduce: self.reduce, folded, levels, slide });
-            self.slide_along(line, band, std::slice::from_ref(row), slide, out);
+            let folded = &folded[rows[0].line..];
+            if R::PREFERS_NUMBERS && slide.numbers {
+                dispatch(
+                    level,
+                    FoldLevels::<T, R, true> { reduce, folded, levels, columns, slide },
+                );
+            } else {
+                dispatch(
+                    level,
+                    FoldLevels::<T, R, false> { reduce, folded, levels, columns, slide },
+                );
+            }
+            self.slide_along(line, band, rows, slide, out);
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::{Execution, Geometry, View};
 
 /// Planes whose rows are folded before the first four are turned: their line stays in a first-level
 /// cache.
-const BLOCK: usize = 64;
+const BLOCK: usize = 16;
 
 /// A problem of such windows.
 pub(crate) struct Global<S> {

@@ -48,14 +48,18 @@ pub(crate) struct Slide<'a> {
     pub(crate) out_stride: isize,
     pub(crate) divisor: Divisor,
     pub(crate) levels: Levels,
-    /// Where the line has room for levels, and between them.
+    /// Where the line has room for levels, of how many rows at a time, and for each of them.
     pub(crate) levels_at: usize,
+    pub(crate) level_rows: usize,
+    pub(crate) level_len: usize,
     pub(crate) pitch: usize,
     /// Whether there are no lanes but the outputs: not even in blocks, of which one may be a single
     /// lane.
     pub(crate) no_lanes: bool,
     /// Whether rows are in the input.
     pub(crate) in_place: bool,
+    /// Whether all elements of the rows are surely numbers.
+    pub(crate) numbers: bool,
     /// Set if some windows of the problem have no element: the elements of a plane.
     pub(crate) empty: Option<usize>,
 }

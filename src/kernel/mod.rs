@@ -29,6 +29,7 @@ mod line;
 mod plan;
 pub(crate) mod planes;
 mod scales;
+#[allow(unsafe_code)]
 mod scan;
 #[allow(unsafe_code)]
 pub(crate) mod scatter;
@@ -71,8 +72,9 @@ pub(crate) trait Kernel<T>: Copy + Send + Sync {
     /// Folds rows of `len` elements into the line, and makes the `after` elements behind them the
     /// identity.
     fn fold(&self, line: &mut Self::Line, src: &[T], band: &Band, len: usize, after: usize);
-    /// Folds the rows of neighbouring windows that share most of them.
-    fn scan(&self, line: &mut Self::Line, src: &[T], scan: &ScanRows);
+    /// Folds the rows of neighbouring windows that share most of them; gives whether all elements
+    /// are surely numbers.
+    fn scan(&self, line: &mut Self::Line, src: &[T], scan: &ScanRows) -> bool;
     /// Reduces windows along folded rows to outputs.
     fn slide(&self, from: Rows<'_, T, Self::Line>, band: &Band, slide: &Slide<'_>, out: Self::Out);
     /// Reduces windows that share nothing straight from the input: pairs of columns, or lanes.
@@ -112,6 +114,7 @@ pub(crate) struct ScanRows {
 impl ScanRows {
     /// Windows from number `first` on that reach into the same block from the one before it, and
     /// the row that the blocks meet at, both clipped.
+    #[inline(always)]
     fn sharing(&self, first: usize) -> (Range<usize>, usize) {
         let start = |window: usize| (self.first + window) * self.stride;
         let boundary = start(first).next_multiple_of(self.kernel);
@@ -120,13 +123,27 @@ impl ScanRows {
         (first..self.count.min(first + windows), row.clamp(0, self.rows as isize).unsigned_abs())
     }
 
+    /// Position of a row in the input.
+    #[inline(always)]
+    fn row(&self, row: usize) -> usize {
+        self.src.wrapping_add_signed(row as isize * self.step)
+    }
+
+    /// Where a window is in the line.
+    #[inline(always)]
+    fn to(&self, window: usize) -> usize {
+        self.line + window * self.pitch
+    }
+
     /// First row of a window inside the axis.
+    #[inline(always)]
     fn start(&self, window: usize) -> usize {
         let start = self.origin + ((self.first + window) * self.stride) as isize;
         start.clamp(0, self.rows as isize).unsigned_abs()
     }
 
     /// One past the last row of a window inside the axis.
+    #[inline(always)]
     fn end(&self, window: usize) -> usize {
         let end = self.origin + ((self.first + window) * self.stride + self.kernel) as isize;
         end.clamp(0, self.rows as isize).unsigned_abs()

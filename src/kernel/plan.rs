@@ -22,6 +22,9 @@ const LINE_BYTES: usize = 16 << 10;
 /// Folded rows of a two-scan, which reads every input row twice: well inside a second-level cache.
 const SCAN_BYTES: usize = 256 << 10;
 
+/// Rows whose levels are computed together: those, and the levels, in a first-level cache.
+const LEVEL_BYTES: usize = 4 << 10;
+
 /// Scratch for a block of gathered planes, input and output: well inside a second-level cache.
 const GATHER_BYTES: usize = 256 << 10;
 
@@ -30,7 +33,7 @@ const GATHER_BYTES: usize = 256 << 10;
 const LONG_ROW_BYTES: [usize; 2] = [24, 96];
 
 /// Rows of pairs of at least this many bytes are worth more than one call for all of them.
-const LONG_PAIRS_BYTES: usize = 192;
+pub(super) const LONG_PAIRS_BYTES: usize = 192;
 
 /// Bytes of lanes in a block of gathered planes: one vector, or several of a narrow one.
 const GATHER_LANE_BYTES: usize = 64;
@@ -124,6 +127,19 @@ pub(crate) struct Scan {
 }
 
 impl Scan {
+    /// Windows from number `first` on whose blocks no other windows meet in, no more than `most`.
+    pub(crate) fn windows(&self, first: usize, most: usize) -> usize {
+        let windows = |first: usize| {
+            let start = first * self.stride;
+            (start.next_multiple_of(self.kernel) - start) / self.stride + 1
+        };
+        let mut count = windows(first);
+        while count + windows(first + count) <= most {
+            count += windows(first + count);
+        }
+        count.min(most)
+    }
+
     /// Whether a window of `kernel` rows costs more than three passes over the rows between two.
     fn new(rows: &[Pooled<'_>]) -> Option<Self> {
         let [row] = rows else { return None };
@@ -156,6 +172,8 @@ pub(crate) struct Plan<'g> {
     /// Elements of the line between folded rows, and rows that are folded together.
     pub(crate) pitch: usize,
     pub(crate) band: usize,
+    /// Rows whose levels are computed together.
+    pub(crate) level_rows: usize,
     /// Columns between windows, and whether folded rows follow one another in the line at the same
     /// distance, so that they are one row.
     pub(crate) stride: usize,
@@ -254,12 +272,22 @@ impl<'g> Plan<'g> {
             && (longest..=capacity).contains(&stride.saturating_mul(columns.axis.outputs()));
         let pitch = match rows_in_one {
             true => stride * columns.axis.outputs(),
+            false if scan.is_some() => {
+                let tile = traits.vector;
+                let reach = |chunk: &Chunk| {
+                    let [before, _] = chunk.padding();
+                    let tiles = (chunk.inside.len() * lane_block).next_multiple_of(tile);
+                    (before * lane_block + tiles).max(chunk.columns * lane_block)
+                };
+                chunks.iter().map(reach).max().unwrap_or(1).max(1)
+            }
             false => longest * lane_block + traits.vector,
         };
         let planes: usize = free.iter().map(|axis| axis.len).product();
         let rows_of_all = saturating_product(rows.iter().map(|row| row.axis.outputs()))
             .saturating_mul(if gathered { 1 } else { planes });
-        let band = (line_bytes / (pitch * traits.line_element)).clamp(1, rows_of_all.max(1));
+        let rows_in = |bytes: usize| (bytes / (pitch * traits.line_element)).max(1);
+        let band = rows_in(line_bytes).min(rows_of_all.max(1));
         Self {
             free,
             rows,
@@ -273,6 +301,7 @@ impl<'g> Plan<'g> {
             rows_in_one,
             slack: traits.vector,
             band,
+            level_rows: rows_in(LEVEL_BYTES).min(band),
             in_place,
             direct,
             scan,
@@ -288,8 +317,18 @@ impl<'g> Plan<'g> {
         if self.in_place || self.direct {
             0
         } else {
-            self.pitch * (self.band + self.levels.count as usize + 1) + self.slack
+            self.levels_at() + self.level_len() * self.levels.count as usize + self.pitch
         }
+    }
+
+    /// Where levels start in the line.
+    pub(crate) fn levels_at(&self) -> usize {
+        self.pitch * self.band + self.slack
+    }
+
+    /// Elements of each level of some rows.
+    pub(crate) fn level_len(&self) -> usize {
+        self.pitch * self.level_rows + self.slack
     }
 
     /// Whether the rows of a block are followed by those of the next, all laid out alike.

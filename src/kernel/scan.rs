@@ -1,81 +1,208 @@
 //! Folding the rows of long windows in two scans: see [`Scan`](super::plan::Scan).
 
+use std::ops::Range;
+
+use smallvec::SmallVec;
+
 use super::ScanRows;
 use super::tile::in_tiles;
-use crate::reduce::Reduce;
-use crate::simd::{Work, prefetch};
+use crate::reduce::{Reduce, combine};
+use crate::simd::{Work, load_tile, prefetch, store_tile};
 
 /// Folds rows of elements into one row of partial results per window.
 ///
 /// A block's scan from its end leaves in the line what every window has of that block; the scan
 /// of the next block from its start adds the rest.
-pub(crate) struct ScanFold<'a, T, R: Reduce<T>> {
+pub(crate) struct ScanFold<'a, T, R: Reduce<T>, const NUMBERS: bool> {
     pub(crate) reduce: R,
     pub(crate) src: &'a [T],
-    pub(crate) scan: &'a ScanRows,
+    pub(crate) scan: ScanRows,
     pub(crate) line: &'a mut [R::Partial],
+    /// With `NUMBERS`, a vector that takes the trace of all elements. Looking at the trace in here
+    /// would make the compiler sum the halves of that look apart from the first element on.
+    pub(crate) met: &'a mut [R::Partial],
 }
 
-impl<T: Copy, R: Reduce<T>> Work for ScanFold<'_, T, R> {
+impl<T: Copy, R: Reduce<T>, const NUMBERS: bool> Work for ScanFold<'_, T, R, NUMBERS> {
+    const FOR_ALL: bool = !NUMBERS;
+
     #[inline(always)]
-    fn run(self) {
-        let Self { reduce, src, scan, line } = self;
-        let lowest = if scan.step < 0 { 0 } else { scan.rows - 1 };
-        let last = scan.src.wrapping_add_signed(lowest as isize * scan.step);
-        let slack = scan.pitch.saturating_sub(scan.line);
-        let room = src.len().saturating_sub(last).min(slack);
-        in_tiles!(pairs, size_of::<R::Partial>(), scan.len, room, true, |at, L| {
-            let tile = |row: usize| {
-                let start = scan.src.wrapping_add_signed(row as isize * scan.step) + at;
-                // Rows are pages apart, where nothing but this asks for the next tile in time.
-                prefetch(src, start + L);
-                &src[start..][..L]
-            };
-            let mut windows = 0..0;
-            while windows.end < scan.count {
-                let (group, boundary) = scan.sharing(windows.end);
-                windows = group;
-                let mut acc = [reduce.identity(); L];
-                let mut row = boundary;
-                for window in windows.clone().rev() {
-                    let start = scan.start(window);
-                    while row > start {
-                        row -= 1;
-                        let tile = tile(row);
-                        for l in 0..L {
-                            acc[l] = reduce.combine(reduce.load(tile[l]), acc[l]);
-                        }
-                    }
-                    let to = scan.line + window * scan.pitch + at;
-                    line[to..to + L].copy_from_slice(&acc);
-                }
-                let mut acc = [reduce.identity(); L];
-                let mut row = boundary;
-                for window in windows.clone() {
-                    let end = scan.end(window);
-                    if end <= boundary {
-                        continue;
-                    }
-                    while row < end {
-                        let tile = tile(row);
-                        for l in 0..L {
-                            acc[l] = reduce.combine(acc[l], reduce.load(tile[l]));
-                        }
-                        row += 1;
-                    }
-                    let to = scan.line + window * scan.pitch + at;
-                    let line = &mut line[to..to + L];
-                    for l in 0..L {
-                        line[l] = reduce.combine(line[l], acc[l]);
-                    }
+    fn run(mut self) {
+        let (scan, room) = (self.scan, self.room());
+        let mut groups: SmallVec<[(Range<usize>, usize); 2]> = SmallVec::new();
+        while groups.last().is_none_or(|(windows, _)| windows.end < scan.count) {
+            groups.push(scan.sharing(groups.last().map_or(0, |(windows, _)| windows.end)));
+        }
+        in_tiles!(one, size_of::<R::Partial>(), scan.len, room, true, |at, L| {
+            let mut met = [self.reduce.identity(); L];
+            for &(ref windows, boundary) in &groups {
+                self.before::<L>(windows, boundary, at, &mut met);
+                self.after::<L>(windows, boundary, at, &mut met);
+            }
+            if NUMBERS {
+                for l in 0..L {
+                    self.met[l] = self.reduce.traced(self.met[l], met[l]);
                 }
             }
         });
         if scan.after > 0 {
             for window in 0..scan.count {
                 let to = scan.line + window * scan.pitch + scan.len;
-                line[to..to + scan.after].fill(reduce.identity());
+                self.line[to..to + scan.after].fill(self.reduce.identity());
             }
         }
     }
+}
+
+impl<T: Copy, R: Reduce<T>, const NUMBERS: bool> ScanFold<'_, T, R, NUMBERS> {
+    /// Columns that may be read of every row, and written for every window: as many as there are,
+    /// or more.
+    #[inline(always)]
+    fn room(&self) -> usize {
+        let scan = self.scan;
+        assert!(scan.line + scan.len <= scan.pitch && scan.count * scan.pitch <= self.line.len());
+        let (first, end) = (scan.start(0), scan.end(scan.count - 1));
+        if first >= end {
+            return scan.len;
+        }
+        let mut reach = [first, end - 1].map(|row| scan.row(row));
+        reach.sort_unstable();
+        let room = self.src.len().saturating_sub(reach[1]);
+        assert!(room >= scan.len, "rows lie in the array");
+        room.min(scan.pitch - scan.line)
+    }
+
+    /// Gives `windows` their rows before `boundary`, last to first.
+    #[inline(always)]
+    fn before<const L: usize>(
+        &mut self,
+        windows: &Range<usize>,
+        boundary: usize,
+        at: usize,
+        met: &mut [R::Partial; L],
+    ) {
+        let Self { reduce, scan, .. } = *self;
+        let mut acc = [reduce.identity(); L];
+        let (mut window, mut row) = (windows.end, boundary);
+        while window > windows.start {
+            window -= 1;
+            while row > scan.start(window) {
+                row -= 1;
+                let tile = self.load(scan.row(row) + at, met);
+                acc = combined::<T, R, L, NUMBERS>(reduce, tile, acc);
+            }
+            let (mut from, mut to) = (scan.row(row) + at, scan.to(window) + at);
+            self.store(to, acc);
+            // The others have one row more each, but for those that start in the padding.
+            let rest = if scan.stride == 1 { (window - windows.start).min(row) } else { 0 };
+            for _ in 0..rest / 4 {
+                let d = self.load(from.wrapping_add_signed(-scan.step), met);
+                let c = self.load(from.wrapping_add_signed(-2 * scan.step), met);
+                let b = self.load(from.wrapping_add_signed(-3 * scan.step), met);
+                from = from.wrapping_add_signed(-4 * scan.step);
+                let a = self.load(from, met);
+                let d = combined::<T, R, L, NUMBERS>(reduce, d, acc);
+                let c = combined::<T, R, L, NUMBERS>(reduce, c, d);
+                let b = combined::<T, R, L, NUMBERS>(reduce, b, c);
+                acc = combined::<T, R, L, NUMBERS>(reduce, a, b);
+                self.store(to - scan.pitch, d);
+                self.store(to - 2 * scan.pitch, c);
+                self.store(to - 3 * scan.pitch, b);
+                to -= 4 * scan.pitch;
+                self.store(to, acc);
+            }
+            (window, row) = (window - rest / 4 * 4, row - rest / 4 * 4);
+        }
+    }
+
+    /// Gives `windows` their rows from `boundary` on.
+    #[inline(always)]
+    fn after<const L: usize>(
+        &mut self,
+        windows: &Range<usize>,
+        boundary: usize,
+        at: usize,
+        met: &mut [R::Partial; L],
+    ) {
+        let Self { reduce, scan, .. } = *self;
+        let mut acc = [reduce.identity(); L];
+        let (mut window, mut row) = (windows.start, boundary);
+        while window < windows.end {
+            while row < scan.end(window) {
+                let tile = self.load(scan.row(row) + at, met);
+                acc = combined::<T, R, L, NUMBERS>(reduce, acc, tile);
+                row += 1;
+            }
+            let (mut from, mut to) = (scan.row(row) + at, scan.to(window) + at);
+            self.add(to, acc);
+            window += 1;
+            // The others have one row more each, but for those that end in the padding.
+            let rest = (windows.end - window).min(scan.rows - row);
+            let rest = if scan.stride == 1 && row > boundary { rest } else { 0 };
+            for _ in 0..rest / 4 {
+                let a = self.load(from, met);
+                let b = self.load(from.wrapping_add_signed(scan.step), met);
+                let c = self.load(from.wrapping_add_signed(2 * scan.step), met);
+                let d = self.load(from.wrapping_add_signed(3 * scan.step), met);
+                from = from.wrapping_add_signed(4 * scan.step);
+                let a = combined::<T, R, L, NUMBERS>(reduce, acc, a);
+                let b = combined::<T, R, L, NUMBERS>(reduce, a, b);
+                let c = combined::<T, R, L, NUMBERS>(reduce, b, c);
+                acc = combined::<T, R, L, NUMBERS>(reduce, c, d);
+                self.add(to + scan.pitch, a);
+                self.add(to + 2 * scan.pitch, b);
+                self.add(to + 3 * scan.pitch, c);
+                to += 4 * scan.pitch;
+                self.add(to, acc);
+            }
+            (window, row) = (window + rest / 4 * 4, row + rest / 4 * 4);
+        }
+    }
+
+    /// `L` elements of a row from position `at` on, of those that [`room`](Self::room) counts.
+    #[inline(always)]
+    fn load<const L: usize>(&self, at: usize, met: &mut [R::Partial; L]) -> [R::Partial; L] {
+        // Rows are pages apart, where nothing but this asks for the next tile in time.
+        prefetch(self.src, at.wrapping_add(L));
+        // SAFETY: there is room in all rows of these windows.
+        let elements: [T; L] = unsafe { load_tile(self.src, at) };
+        let mut loaded = [self.reduce.identity(); L];
+        for l in 0..L {
+            loaded[l] = self.reduce.load(elements[l]);
+        }
+        if NUMBERS {
+            for l in 0..L {
+                met[l] = self.reduce.traced(met[l], loaded[l]);
+            }
+        }
+        loaded
+    }
+
+    /// Makes `tile` what a window has from element `to` of the line on.
+    #[inline(always)]
+    fn store<const L: usize>(&mut self, to: usize, tile: [R::Partial; L]) {
+        // SAFETY: there is room for all windows.
+        unsafe { store_tile(self.line, to, tile) };
+    }
+
+    /// Adds `tile` to what a window has from element `to` of the line on.
+    #[inline(always)]
+    fn add<const L: usize>(&mut self, to: usize, tile: [R::Partial; L]) {
+        // SAFETY: as above.
+        let folded: [R::Partial; L] = unsafe { load_tile(self.line, to) };
+        self.store(to, combined::<T, R, L, NUMBERS>(self.reduce, folded, tile));
+    }
+}
+
+/// Both, lane by lane.
+#[inline(always)]
+fn combined<T, R: Reduce<T>, const L: usize, const NUMBERS: bool>(
+    reduce: R,
+    mut earlier: [R::Partial; L],
+    later: [R::Partial; L],
+) -> [R::Partial; L] {
+    for l in 0..L {
+        earlier[l] = combine::<T, R, NUMBERS>(reduce, earlier[l], later[l]);
+    }
+    earlier
 }

@@ -3,95 +3,102 @@
 use std::hint::black_box;
 use std::mem::MaybeUninit;
 
+use smallvec::SmallVec;
+
 use super::band::{Bases, OutputRow};
 use super::line::{Apart, Levels, PARTS, Runs, Slide, Stretch};
-use super::tile::in_tiles;
-use crate::reduce::Reduce;
-use crate::simd::Work;
+use super::tile::{in_tiles, tiles, with_lanes};
+use crate::reduce::{Reduce, combine};
+use crate::simd::{Work, load_tile, turn_by_turn};
 use crate::view::{Shared, even_and_odd};
 
-/// `count` taps, `step` elements apart, the first at `start` from where a window starts.
-#[derive(Debug, Clone, Copy)]
-struct Taps {
-    start: usize,
-    step: usize,
-    count: usize,
-}
+/// Where the taps of a window are, from where it starts.
+type Taps = SmallVec<[usize; 16]>;
 
-impl Taps {
-    const NONE: Self = Self { start: 0, step: 0, count: 0 };
-
-    /// The last tap.
-    #[inline(always)]
-    fn last(self) -> usize {
-        self.start.wrapping_add(self.count.saturating_sub(1).wrapping_mul(self.step))
+/// `L` elements from `at` on, `stride` apart.
+///
+/// # Safety
+/// If there are several, `L` times `stride` elements can be read from there on.
+#[inline(always)]
+unsafe fn load_strided<P: Copy, const L: usize>(line: &[P], at: usize, stride: usize) -> [P; L] {
+    if L > 1 && stride == 1 {
+        // SAFETY: the caller's promise.
+        return unsafe { load_tile(line, at) };
     }
+    // Whole vectors of strided elements.
+    let elements = &line[at..][..if L == 1 { 1 } else { L * stride }];
+    let mut tile = [elements[0]; L];
+    for l in 0..L {
+        tile[l] = elements[l * stride];
+    }
+    tile
 }
-
-/// Parts that a window is put together from.
-type Parts = [Taps; 4];
 
 /// `L` results `stride` elements apart, each of the taps in their order; the first one's window
 /// starts at `at`.
+///
+/// # Safety
+/// If there are several results, `L` times `stride` elements can be read of every tap.
 #[inline(always)]
-fn fold_tile<P: Copy, const L: usize>(
+unsafe fn fold_tile<P: Copy, const L: usize>(
     line: &[P],
     at: usize,
     stride: usize,
-    parts: &[Taps],
+    taps: &[usize],
     combine: impl Fn(P, P) -> P,
 ) -> [P; L] {
-    // Whole vectors of strided elements, but for single results at the end of the line.
-    let reach = if L == 1 { 1 } else { L * stride };
-    let tile = |start: usize| &line[at.wrapping_add(start)..][..reach];
-    let first = tile(parts[0].start);
-    let mut acc = [first[0]; L];
-    if stride == 1 {
-        acc.copy_from_slice(first);
-    } else {
+    // SAFETY: the caller's promise.
+    let mut acc = unsafe { load_strided::<P, L>(line, at.wrapping_add(taps[0]), stride) };
+    for &tap in &taps[1..] {
+        turn_by_turn();
+        // SAFETY: as above.
+        let tile = unsafe { load_strided::<P, L>(line, at.wrapping_add(tap), stride) };
         for l in 0..L {
-            acc[l] = first[l * stride];
+            acc[l] = combine(acc[l], tile[l]);
         }
-    }
-    let mut done = 1;
-    for taps in parts {
-        let mut start = taps.start.wrapping_add(done * taps.step);
-        for _ in done..taps.count {
-            let tap = tile(start);
-            for l in 0..L {
-                acc[l] = combine(acc[l], tap[l * stride]);
-            }
-            start = start.wrapping_add(taps.step);
-        }
-        done = 0;
     }
     acc
 }
 
-/// Reduces windows of every length that is a level's, at every column of a folded row.
-pub(crate) struct FoldLevels<'a, T, R: Reduce<T>> {
+/// Reduces windows of every length that is a level's, at every column of rows that follow one
+/// another; what comes of columns of two rows is not used.
+pub(crate) struct FoldLevels<'a, T, R: Reduce<T>, const NUMBERS: bool> {
     pub(crate) reduce: R,
+    /// The rows, and a vector more.
     pub(crate) folded: &'a [R::Partial],
     pub(crate) levels: &'a mut [R::Partial],
+    pub(crate) columns: usize,
     pub(crate) slide: &'a Slide<'a>,
 }
 
-impl<T: Copy, R: Reduce<T>> Work for FoldLevels<'_, T, R> {
+impl<T: Copy, R: Reduce<T>, const NUMBERS: bool> Work for FoldLevels<'_, T, R, NUMBERS> {
+    const FOR_ALL: bool = !NUMBERS;
+
     #[inline(always)]
     fn run(self) {
-        let Self { reduce, folded, levels, slide } = self;
+        let Self { reduce, folded, levels, mut columns, slide } = self;
         let mut source = folded;
         let (mut step, mut rest) = (slide.levels.step * slide.lanes, levels);
-        // The pitch has room for a vector behind the columns: that much less is read.
-        let mut columns = folded.len();
         for _ in 0..slide.levels.count {
-            let (level, others) = rest.split_at_mut(slide.pitch);
-            let taps = [Taps { start: 0, step, count: Levels::RADIX }];
-            columns = columns.saturating_sub(taps[0].last());
-            in_tiles!(pairs, size_of::<R::Partial>(), columns, columns, true, |at, L| {
-                let combine = |earlier, later| reduce.combine(earlier, later);
-                level[at..at + L]
-                    .copy_from_slice(&fold_tile::<_, L>(source, at, 1, &taps, combine));
+            let (level, others) = rest.split_at_mut(slide.level_len);
+            columns = columns.saturating_sub((Levels::RADIX - 1) * step);
+            with_lanes!(size_of::<R::Partial>(), |L| {
+                let n = columns.div_ceil(L);
+                let mut taps = [tiles::<_, L>(source, 0, n); Levels::RADIX];
+                for k in 1..Levels::RADIX {
+                    taps[k] = tiles(source, k * step, n);
+                }
+                let results = &mut level.as_chunks_mut::<L>().0[..n];
+                for i in 0..n {
+                    turn_by_turn();
+                    let mut acc = taps[0][i];
+                    for k in 1..Levels::RADIX {
+                        for l in 0..L {
+                            acc[l] = combine::<T, R, NUMBERS>(reduce, acc[l], taps[k][i][l]);
+                        }
+                    }
+                    results[i] = acc;
+                }
             });
             (source, rest) = (level, others);
             step *= Levels::RADIX;
@@ -148,15 +155,19 @@ pub(crate) struct Along<'a, T, R: Reduce<T>, S: Source<T, R> = Folded> {
 }
 
 /// Reduces windows along rows of partial results to elements.
-pub(crate) struct FoldRuns<'a, T, R: Reduce<T>, const S: usize> {
+pub(crate) struct FoldRuns<'a, T, R: Reduce<T>, const S: usize, const NUMBERS: bool = false> {
     pub(crate) along: Along<'a, T, R>,
     pub(crate) apart: Apart,
 }
 
-impl<T: Copy, R: Reduce<T>, const S: usize> Work for FoldRuns<'_, T, R, S> {
+impl<T: Copy, R: Reduce<T>, const S: usize, const NUMBERS: bool> Work
+    for FoldRuns<'_, T, R, S, NUMBERS>
+{
+    const FOR_ALL: bool = S < 2 && !NUMBERS;
+
     #[inline(always)]
     fn run(self) {
-        let (mut parts, used) = self.parts();
+        let (mut taps, mut step) = (self.level_taps(), 0);
         let mut walked: Option<(&Stretch, Runs, usize)> = None;
         let Along { reduce, rows, slide, .. } = self.along;
         let several = slide.stretches.len() > 1;
@@ -165,34 +176,37 @@ impl<T: Copy, R: Reduce<T>, const S: usize> Work for FoldRuns<'_, T, R, S> {
                 // Most rows have one stretch, whose walk is the same in all of them.
                 if several || walked.is_none() {
                     if slide.levels.count == 0 {
-                        parts[0].count = stretch.taps;
-                        parts[0].step = stretch.step.wrapping_mul(slide.lanes);
+                        if step != stretch.step {
+                            (step, taps) = (stretch.step, Taps::new());
+                        }
+                        let step = step.wrapping_mul(slide.lanes);
+                        taps.extend((taps.len()..stretch.taps).map(|tap| tap.wrapping_mul(step)));
                     }
+                    let n = if slide.levels.count == 0 { stretch.taps } else { taps.len() };
                     let runs = slide.runs(stretch, self.apart);
-                    let last = parts[..used].iter().map(|taps| taps.last()).max().unwrap_or(0);
-                    walked = Some((stretch, runs, runs.start + last));
+                    walked = Some((stretch, runs, n));
                 }
-                let Some((stretch, runs, last)) = walked else { continue };
+                let Some((stretch, runs, n)) = walked else { continue };
                 let scale = reduce.scale(slide.divisor(stretch, row));
                 if stretch.taps == 0 {
                     self.nothing(row, runs, scale);
                 } else {
-                    self.stretch(row, runs, last, &parts[..used], scale);
+                    self.stretch(row, runs, &taps[..n], scale);
                 }
             }
         }
     }
 }
 
-impl<T: Copy, R: Reduce<T>, const S: usize> FoldRuns<'_, T, R, S> {
-    /// `last` is the last tap of the first result, from the start of the row.
+impl<T: Copy, R: Reduce<T>, const S: usize, const NUMBERS: bool> FoldRuns<'_, T, R, S, NUMBERS> {
     #[inline(always)]
-    fn stretch(&self, row: &OutputRow, runs: Runs, last: usize, parts: &[Taps], scale: R::Scale) {
+    fn stretch(&self, row: &OutputRow, runs: Runs, taps: &[usize], scale: R::Scale) {
         let Along { reduce, line, slide, bases, out: results, .. } = self.along;
         let stride = if S == 0 { slide.stride } else { S };
         let at = row.line.wrapping_add_signed(bases.line);
         let mut start = at + runs.start;
-        let mut readable = line.len().saturating_sub(at.wrapping_add(last)) / stride;
+        let last = taps.iter().max().unwrap_or(&0);
+        let mut readable = line.len().saturating_sub(start.wrapping_add(*last)) / stride;
         for r in 0..runs.runs {
             let out = runs.out + r as isize * runs.out_step;
             let room = slide.room(row, out).max(runs.n);
@@ -200,10 +214,11 @@ impl<T: Copy, R: Reduce<T>, const S: usize> FoldRuns<'_, T, R, S> {
             // the room in the order of the rows.
             let dst = unsafe { results.run(bases.out + row.out + out, room) };
             let room = room.min(readable);
-            let combine = |earlier, later| reduce.combine(earlier, later);
+            let combine = |earlier, later| combine::<T, R, NUMBERS>(reduce, earlier, later);
             if const { S == 1 } {
                 in_tiles!(two, size_of::<R::Partial>(), runs.n, room, true, |at, L| {
-                    let acc = fold_tile::<_, L>(line, start + at, 1, parts, combine);
+                    // SAFETY: that much is readable.
+                    let acc = unsafe { fold_tile::<_, L>(line, start + at, 1, taps, combine) };
                     let dst = &mut dst[at..at + L];
                     for l in 0..L {
                         dst[l].write(reduce.finish(acc[l], scale));
@@ -213,7 +228,10 @@ impl<T: Copy, R: Reduce<T>, const S: usize> FoldRuns<'_, T, R, S> {
                 // Single elements are picked here: results that nobody wants cost as much as others.
                 let room = room.min(runs.n);
                 in_tiles!(one, size_of::<R::Partial>(), runs.n, room, true, |at, L| {
-                    let acc = fold_tile::<_, L>(line, start + at * stride, stride, parts, combine);
+                    // SAFETY: that much is readable.
+                    let acc = unsafe {
+                        fold_tile::<_, L>(line, start + at * stride, stride, taps, combine)
+                    };
                     let dst = &mut dst[at..at + L];
                     for l in 0..L {
                         dst[l].write(reduce.finish(acc[l], scale));
@@ -225,10 +243,13 @@ impl<T: Copy, R: Reduce<T>, const S: usize> FoldRuns<'_, T, R, S> {
                     let start = start + at * S;
                     let dst = &mut dst[at..at + L];
                     if L == 1 {
-                        let acc = fold_tile::<_, 1>(line, start, 1, parts, combine);
+                        // SAFETY: that much is readable.
+                        let acc = unsafe { fold_tile::<_, 1>(line, start, 1, taps, combine) };
                         dst[0].write(reduce.finish(acc[0], scale));
                     } else if S == 2 {
-                        let acc = fold_tile::<_, { 2 * L }>(line, start, 1, parts, combine);
+                        // SAFETY: that much is readable.
+                        let acc =
+                            unsafe { fold_tile::<_, { 2 * L }>(line, start, 1, taps, combine) };
                         let mut all = [reduce.finish(acc[0], scale); 2 * L];
                         for l in 0..2 * L {
                             all[l] = reduce.finish(acc[l], scale);
@@ -238,7 +259,9 @@ impl<T: Copy, R: Reduce<T>, const S: usize> FoldRuns<'_, T, R, S> {
                             dst[l].write(kept[l]);
                         }
                     } else {
-                        let acc = fold_tile::<_, { 4 * L }>(line, start, 1, parts, combine);
+                        // SAFETY: that much is readable.
+                        let acc =
+                            unsafe { fold_tile::<_, { 4 * L }>(line, start, 1, taps, combine) };
                         let mut all = [reduce.finish(acc[0], scale); 4 * L];
                         for l in 0..4 * L {
                             all[l] = reduce.finish(acc[l], scale);
@@ -257,29 +280,24 @@ impl<T: Copy, R: Reduce<T>, const S: usize> FoldRuns<'_, T, R, S> {
         }
     }
 
-    /// What windows are put together from, and how many parts are used. Levels are computed for
-    /// one row at a time.
+    /// What windows are put together from, if that is levels, which start where the first row does.
     #[inline(always)]
-    fn parts(&self) -> (Parts, usize) {
+    fn level_taps(&self) -> Taps {
         let Along { rows, slide, .. } = self.along;
-        let mut parts = [Taps::NONE; 4];
+        let mut taps = Taps::new();
         if slide.levels.count == 0 {
-            return (parts, 1);
+            return taps;
         }
         let step = slide.levels.step * slide.lanes;
-        let groups = slide.levels.groups();
-        for (part, group) in parts.iter_mut().zip(&groups) {
+        for group in slide.levels.groups() {
             let base = match group.level {
                 0 => 0,
-                level => slide.levels_at + (level as usize - 1) * slide.pitch - rows[0].line,
+                level => slide.levels_at + (level as usize - 1) * slide.level_len - rows[0].line,
             };
-            *part = Taps {
-                start: base + group.tap * step,
-                step: step * Levels::RADIX.pow(group.level),
-                count: group.count,
-            };
+            let long = Levels::RADIX.pow(group.level);
+            taps.extend((0..group.count).map(|i| base + (group.tap + i * long) * step));
         }
-        (parts, groups.len())
+        taps
     }
 
     /// Windows without elements.

@@ -38,7 +38,7 @@ pub(super) fn scan<T: Copy + Default, K: Kernel<T>>(
     scan: ScanRows,
     stride: isize,
     line: &mut K::Line,
-) {
+) -> bool {
     let start = scan.origin + (scan.first * scan.stride) as isize;
     let end = start + ((scan.count - 1) * scan.stride + scan.kernel) as isize;
     let clip = |row: isize| row.clamp(0, scan.rows as isize);
@@ -50,5 +50,5 @@ pub(super) fn scan<T: Copy + Default, K: Kernel<T>>(
     let first = clip(start) * scan.len as isize;
     let src = 0usize.wrapping_add_signed(-first);
     let scan = ScanRows { src, step: scan.len as isize, ..scan };
-    kernel.scan(line, &staged, &scan);
+    kernel.scan(line, &staged, &scan)
 }

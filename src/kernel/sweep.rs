@@ -235,10 +235,13 @@ impl<T: Copy + Default, K: Kernel<T>> Sweep<'_, '_, T, K> {
             out_stride: place.output[plan.rows.len()],
             divisor: plan.divisor,
             levels: plan.levels,
-            levels_at: plan.pitch * plan.band,
+            levels_at: plan.levels_at(),
+            level_rows: plan.level_rows,
+            level_len: plan.level_len(),
             pitch: plan.pitch,
             no_lanes: plan.lanes.len == 1,
             in_place: plan.in_place,
+            numbers: false,
             empty: plan.has_empty.then_some(plan.volume),
         };
         let pool = |band: &Band, scan: Option<ScanRows>, line: &mut K::Line| {
@@ -266,11 +269,14 @@ impl<T: Copy + Default, K: Kernel<T>> Sweep<'_, '_, T, K> {
             self.skip(cursor, (periods - 1) * planes.unsigned_abs());
         }
         bands.resize_with(1, Band::default);
-        let parts = rest.div_ceil(plan.band);
-        for i in 0..parts {
-            let rows = (i + 1) * rest / parts - i * rest / parts;
+        while rest > 0 {
+            let rows = match plan.scan {
+                Some(scan) => scan.windows(cursor.row[0], plan.band.min(rest)),
+                None => rest.div_ceil(rest.div_ceil(plan.band)),
+            };
             let scan = self.list(place, cursor, chunk, rows, &mut bands[0]);
             pool(&bands[0], scan, line);
+            rest -= rows;
         }
     }
 
@@ -354,14 +360,12 @@ impl<T: Copy + Default, K: Kernel<T>> Sweep<'_, '_, T, K> {
         if self.plan.direct {
             return self.kernel.direct(src, band, slide, out);
         }
-        if !self.plan.in_place {
-            self.fold(src, place, slide.chunk, band, scan, line);
-        }
+        let numbers = !self.plan.in_place && self.fold(src, place, slide.chunk, band, scan, line);
         let from = if self.plan.in_place { Rows::Input(src) } else { Rows::Line(line) };
-        self.kernel.slide(from, band, slide, out);
+        self.kernel.slide(from, band, &Slide { numbers, ..*slide }, out);
     }
 
-    /// Folds the rows of a band into the line.
+    /// Folds the rows of a band into the line; gives whether all elements are surely numbers.
     fn fold(
         &self,
         src: &[T],
@@ -370,25 +374,28 @@ impl<T: Copy + Default, K: Kernel<T>> Sweep<'_, '_, T, K> {
         band: &Band,
         scan: Option<ScanRows>,
         line: &mut K::Line,
-    ) {
+    ) -> bool {
         let (lanes, columns) = (place.lanes, chunk.inside.len());
         let stride = place.input[self.plan.rows.len()];
         let after = chunk.padding()[1] * lanes;
         match (are_neighbours(stride, lanes, columns), scan) {
-            (true, Some(scan)) => self.kernel.scan(line, src, &scan),
+            (true, Some(scan)) => return self.kernel.scan(line, src, &scan),
             (true, None) => self.kernel.fold(line, src, band, columns * lanes, after),
             (false, Some(scan)) if lanes > 1 => {
+                let mut numbers = true;
                 for column in 0..columns {
                     let to = scan.line + column * lanes;
                     let at = scan.src.wrapping_add_signed(column as isize * stride);
                     let scan = ScanRows { src: at, line: to, len: lanes, ..scan };
-                    self.kernel.scan(line, src, &scan);
+                    numbers &= self.kernel.scan(line, src, &scan);
                 }
+                return numbers;
             }
             (false, None) if lanes > 1 => self.kernel.fold(line, src, band, lanes, after),
-            (false, Some(scan)) => staged::scan(self.kernel, src, scan, stride, line),
+            (false, Some(scan)) => return staged::scan(self.kernel, src, scan, stride, line),
             (false, None) => staged::fold(self.kernel, src, band, [columns, after], stride, line),
         }
+        false
     }
 
     /// Adds the next output row to the band. Gives the position of its windows' first row, from

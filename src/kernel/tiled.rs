@@ -4,6 +4,7 @@
 use std::ops::Range;
 
 use super::fold::Fold;
+use super::plan::LONG_PAIRS_BYTES;
 use super::planes::{Axes, merged, volume};
 use super::scales::Scales;
 use super::tile::VECTOR_BYTES;
@@ -104,8 +105,13 @@ impl<S: Copy> Tiled<S> {
         let (rows, columns) = (side(*row_axis, rows)?, side(*column_axis, columns)?);
         let size = const { size_of::<R::Partial>() };
         let lanes = const { VECTOR_BYTES / size_of::<R::Partial>() };
-        let known = matches!((columns.kernel, columns.stride), (3, 1 | 2) | (5 | 7, 1))
-            && (rows.kernel, rows.stride) == (columns.kernel, columns.stride);
+        let known = match (columns.kernel, columns.stride) {
+            // Long rows of pairs need no line.
+            (2, 2) => columns.len * size_of::<T>() < LONG_PAIRS_BYTES,
+            (3, 1 | 2) | (5 | 7, 1) => true,
+            _ => false,
+        };
+        let known = known && (rows.kernel, rows.stride) == (columns.kernel, columns.stride);
         // Half empty vectors are not worth it.
         let full = 2 * columns.len > columns.len.next_multiple_of(lanes);
         if !known || !full || [columns.input, columns.output] != [1, 1] {
@@ -168,6 +174,7 @@ impl<S: Copy> Tiled<S> {
                 }};
             }
             match (self.rows.kernel, self.rows.stride) {
+                (2, _) => walk!(2, 2),
                 (3, 1) => walk!(3, 1),
                 (3, 2) => walk!(3, 2),
                 (5, _) => walk!(5, 1),

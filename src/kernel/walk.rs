@@ -7,7 +7,7 @@ use super::planes::offsets;
 use super::tile::with_lanes;
 use super::tiled::{Part, Tiled};
 use crate::View;
-use crate::reduce::Reduce;
+use crate::reduce::{Reduce, combine};
 use crate::simd::{Work, load_tile, prefetch, store_tile, turn_by_turn};
 use crate::view::{Shared, even_and_odd};
 
@@ -410,18 +410,5 @@ impl<T: Copy, R: Reduce<T>, const K: usize, const S: usize, const NUMBERS: bool>
             rows!(0 1 2 3 4 5 6 7 8 9);
         }
         folded
-    }
-}
-
-/// The result of both, by the shorter way for numbers.
-#[inline(always)]
-fn combine<T, R: Reduce<T>, const NUMBERS: bool>(
-    reduce: R,
-    earlier: R::Partial,
-    later: R::Partial,
-) -> R::Partial {
-    match NUMBERS {
-        true => reduce.combine_numbers(earlier, later),
-        false => reduce.combine(earlier, later),
     }
 }

@@ -114,5 +114,21 @@ fn copy(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, pooling, copy);
+/// What a layer that reads far more than it writes cannot beat.
+fn read(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("read on two threads");
+    for bytes in [12_800_000, 25_700_000, 105_000_000] {
+        let source = vec![1u64; bytes / 8];
+        let (left, right) = source.split_at(source.len() / 2);
+        // Bits, because the compiler may put them together in any order, and so in vectors.
+        let all = |half: &[u64]| half.iter().fold(0, |bits, word| bits | word);
+        group.throughput(Throughput::Bytes(bytes as u64));
+        group.bench_function(BenchmarkId::from_parameter(bytes), |bencher| {
+            bencher.iter(|| rayon::join(|| all(black_box(left)), || all(black_box(right))));
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, pooling, copy, read);
 criterion_main!(benches);

@@ -120,6 +120,8 @@ pub trait Position: Copy + Send + Sync + PartialOrd + 'static {
     fn to_index(self) -> i64;
     /// `self + distance`.
     fn plus(self, distance: Self) -> Self;
+    /// `other` where that `wins`. A condition would become a branch for every lane.
+    fn or_if(self, wins: bool, other: Self) -> Self;
     /// Whether distances up to `reach` fit.
     fn fits(reach: usize) -> bool;
 }
@@ -143,6 +145,12 @@ macro_rules! position {
             #[inline(always)]
             fn plus(self, distance: Self) -> Self {
                 self.wrapping_add(distance)
+            }
+
+            #[inline(always)]
+            fn or_if(self, wins: bool, other: Self) -> Self {
+                let mask = Self::from(wins).wrapping_neg();
+                (self & !mask) | (other & mask)
             }
 
             fn fits(reach: usize) -> bool {

@@ -14,7 +14,7 @@ use super::plan::Traits;
 use super::scan::ScanFold;
 use super::slide::{Along, Elements, FoldInParts, FoldLevels, FoldRuns};
 use super::tile::{VECTOR_BYTES, in_tiles, tiles, with_lanes};
-use super::tiled::Tiled;
+use super::tiled::{Tiled, is_walked};
 use super::{Kernel, Rows, ScanRows, Target, small, sweep};
 use crate::reduce::{Divisor, Reduce};
 use crate::simd::{Work, dispatch, prefetch, turn_by_turn};
@@ -44,7 +44,7 @@ pub(crate) fn pool<T: Copy + Default + Send + Sync + 'static, R: Reduce<T>>(
         if let Some(global) = Global::new::<T, R>(reduce, geometry, divisor, strides) {
             return global.pool(execution, fold, input, out);
         }
-        if let Some(tiled) = Tiled::new::<T, R>(reduce, geometry, divisor, strides) {
+        if let Some(tiled) = Tiled::new::<T, R>(reduce, geometry, divisor, strides, is_walked) {
             return tiled.pool(execution, fold, input, out);
         }
     }

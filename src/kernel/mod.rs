@@ -9,6 +9,8 @@
 mod apart;
 #[allow(unsafe_code)]
 pub(crate) mod argmax;
+#[allow(unsafe_code)]
+pub(crate) mod argwalk;
 mod band;
 mod chunk;
 #[allow(unsafe_code)]

@@ -26,8 +26,8 @@ const STRIP_BYTES: usize = LINE_BYTES / 8;
 pub(super) struct Side {
     pub(super) len: usize,
     pub(super) outputs: usize,
-    kernel: usize,
-    stride: usize,
+    pub(super) kernel: usize,
+    pub(super) stride: usize,
     pub(super) before: usize,
     /// Outputs whose windows are not clipped.
     pub(super) whole: Range<usize>,
@@ -60,6 +60,15 @@ impl Side {
     }
 }
 
+/// Windows that [`walk`](super::walk) is compiled for. Long rows of pairs need no line.
+pub(super) fn is_walked(kernel: usize, stride: usize, row_bytes: usize) -> bool {
+    match (kernel, stride) {
+        (2, 2) => row_bytes < LONG_PAIRS_BYTES,
+        (3, 1 | 2) | (5 | 7, 1) => true,
+        _ => false,
+    }
+}
+
 /// A problem of small square windows.
 pub(crate) struct Tiled<S> {
     /// The places of planes.
@@ -67,10 +76,10 @@ pub(crate) struct Tiled<S> {
     pub(super) rows: Side,
     pub(super) columns: Side,
     /// Outputs of a strip along the columns, but for the last.
-    strip: usize,
+    pub(super) strip: usize,
     /// Elements of the line between folded rows, and rows that are folded together.
     pub(super) pitch: usize,
-    band: usize,
+    pub(super) band: usize,
     /// How far the elements of the next strip or band lie from those of this one.
     pub(super) ahead: isize,
     /// Elements of the line between the taps of a window: 1, which the compiler is not to know, as
@@ -93,25 +102,22 @@ pub(super) struct Part {
 }
 
 impl<S: Copy> Tiled<S> {
-    /// The problem in this form, if it has it and gains by it.
+    /// The problem in this form, if it has it and gains by it; `known` says for which windows there
+    /// are kernels: their size, their stride, and bytes of a row of the input.
     pub(crate) fn new<T, R: Reduce<T, Scale = S>>(
         reduce: R,
         geometry: &Geometry,
         divisor: Divisor,
         strides: [&[isize]; 2],
+        known: impl Fn(usize, usize, usize) -> bool,
     ) -> Option<Self> {
         let [(row_axis, rows), (column_axis, columns)] = geometry.pooled() else { return None };
         let side = |axis: usize, windows| Side::new(windows, strides.map(|strides| strides[axis]));
         let (rows, columns) = (side(*row_axis, rows)?, side(*column_axis, columns)?);
         let size = const { size_of::<R::Partial>() };
         let lanes = const { VECTOR_BYTES / size_of::<R::Partial>() };
-        let known = match (columns.kernel, columns.stride) {
-            // Long rows of pairs need no line.
-            (2, 2) => columns.len * size_of::<T>() < LONG_PAIRS_BYTES,
-            (3, 1 | 2) | (5 | 7, 1) => true,
-            _ => false,
-        };
-        let known = known && (rows.kernel, rows.stride) == (columns.kernel, columns.stride);
+        let known = known(columns.kernel, columns.stride, columns.len * size_of::<T>())
+            && (rows.kernel, rows.stride) == (columns.kernel, columns.stride);
         // Half empty vectors are not worth it.
         let full = 2 * columns.len > columns.len.next_multiple_of(lanes);
         if !known || !full || [columns.input, columns.output] != [1, 1] {
@@ -155,11 +161,7 @@ impl<S: Copy> Tiled<S> {
     ) where
         S: Send + Sync,
     {
-        let planes = volume(&self.planes);
-        let bands = (planes * self.rows.outputs).div_ceil(self.band);
-        let written = self.rows.outputs * self.columns.outputs;
-        let bytes = planes * (self.rows.len * self.columns.len + written) * size_of::<T>();
-        let tasks = execution.tasks(bytes).min(bands);
+        let (bands, tasks) = self.tasks(execution, size_of::<T>());
         let reduce = fold.reduce;
         execution.run(tasks, |task| {
             let bands = task * bands / tasks..(task + 1) * bands / tasks;
@@ -185,6 +187,15 @@ impl<S: Copy> Tiled<S> {
 }
 
 impl<S> Tiled<S> {
+    /// How many bands there are, and tasks to share them, for elements of `size` bytes.
+    pub(super) fn tasks(&self, execution: &Execution<'_>, size: usize) -> (usize, usize) {
+        let planes = volume(&self.planes);
+        let bands = (planes * self.rows.outputs).div_ceil(self.band);
+        let written = self.rows.outputs * self.columns.outputs;
+        let bytes = planes * (self.rows.len * self.columns.len + written) * size;
+        (bands, execution.tasks(bytes).min(bands))
+    }
+
     /// Whether the line holds columns of one strip only, so that its padding stays as it was made.
     pub(super) fn is_one_strip(&self) -> bool {
         self.strip == self.columns.outputs

@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use super::{Tensor, check_planes, check_shape, check_shapes};
 use crate::element::{Accumulator, Element, Mean, Position};
 use crate::kernel::argmax::ArgMax;
+use crate::kernel::argwalk;
 use crate::kernel::scatter::{Meet, scatter};
 use crate::kernel::{fold, pool};
 use crate::reduce::{Divisor, Maximum};
@@ -95,6 +96,9 @@ pub fn max_with_indices_into<T: Element>(
     let out = (values.shared(), indices.shared());
     let output = values.strides();
     if <T::Position as Position>::fits(reach(geometry)) {
+        if argwalk::pool::<T, T::Position>(execution, geometry, input, &values, out) {
+            return Ok(());
+        }
         with_positions::<T, T::Position>(execution, geometry, input, out, output);
     } else {
         with_positions::<T, u64>(execution, geometry, input, out, output);

@@ -35,7 +35,7 @@ SECONDS := 1800
 FEW_CASES := 12
 HOST = $(shell rustc -vV | sed -n 's/^host: //p')
 
-.PHONY: help demo native test bench bench-native dist deny baseline fuzz sanitize memcheck fmt lint clean
+.PHONY: help demo native test bench ratios bench-native dist deny baseline fuzz sanitize memcheck fmt lint clean
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
@@ -52,6 +52,9 @@ test: begin lint builds crate native fuzz-short wheel-tests dist ## everything t
 
 bench: begin $(STAMPS)/bench ## time other libraries beside poolnd; options in ARGS="--quick"
 	@.venv-bench/bin/python $(BENCH)/run.py $(ARGS)
+
+ratios: begin $(STAMPS)/installed ## what threads, small types and window sizes cost beside one another
+	@.venv/bin/python benches/ratios.py
 
 fuzz: begin ## fuzz the core for SECONDS=1800; inputs are kept in fuzz/corpus
 	@CARGO_TARGET_DIR=target/fuzz $(BASE) tools/fuzz.py $(SECONDS) $(TARGETS)

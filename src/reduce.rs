@@ -191,7 +191,7 @@ pub(crate) struct Power {
 
 /// A reduction by the sum of `$power` of the elements, finished by `$root`.
 macro_rules! power_sum {
-    ($type:ty, $common:expr, |$self:ident, $x:ident| $power:expr, |$sum:ident| $root:expr) => {
+    ($type:ty, $common:expr, $frequent:expr, |$self:ident, $x:ident| $power:expr, |$sum:ident| $root:expr) => {
         impl<T: Element> Reduce<T> for $type
         where
             f64: Accumulator<T>,
@@ -201,7 +201,7 @@ macro_rules! power_sum {
             const IDEMPOTENT: bool = false;
             const LOADS_AS_IS: bool = false;
             const COMMON: bool = $common;
-            const FREQUENT: bool = false;
+            const FREQUENT: bool = $frequent;
 
             #[inline(always)]
             fn identity(self) -> f64 {
@@ -235,8 +235,14 @@ macro_rules! power_sum {
     };
 }
 
-power_sum!(Square, size_of::<T>() == size_of::<f32>(), |self, x| x * x, |sum| sum.sqrt());
-power_sum!(Power, false, |self, x| power(x, self.norm_type), |sum| power(
+power_sum!(
+    Square,
+    size_of::<T>() == size_of::<f32>(),
+    T::FREQUENT && size_of::<T>() == size_of::<f32>(),
+    |self, x| x * x,
+    |sum| sum.sqrt()
+);
+power_sum!(Power, false, false, |self, x| power(x, self.norm_type), |sum| power(
     sum,
     1.0 / self.norm_type
 ));

@@ -61,7 +61,7 @@ fuzz: begin ## fuzz the core for SECONDS=1800; inputs are kept in fuzz/corpus
 
 # The sanitizer comes with stable Rust, only its flag does not.
 sanitize: begin ## the core's tests under AddressSanitizer
-	$(STEP) run "cargo test, AddressSanitizer" env RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address \
+	$(STEP) run "cargo test, AddressSanitizer" env RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address ASAN_OPTIONS=allocator_may_return_null=1 \
 		PROPTEST_CASES=$(FEW_CASES) cargo test --package poolnd --test core --target $(HOST) \
 		--target-dir target/sanitize
 

@@ -144,6 +144,12 @@ impl ScanRows {
         start.clamp(0, self.rows as isize).unsigned_abs()
     }
 
+    /// Whether a window starts at a row of the axis, and not in the padding.
+    #[inline(always)]
+    fn starts_at(&self, window: usize, row: usize) -> bool {
+        self.origin + ((self.first + window) * self.stride) as isize == row as isize
+    }
+
     /// One past the last row of a window inside the axis.
     #[inline(always)]
     fn end(&self, window: usize) -> usize {

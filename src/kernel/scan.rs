@@ -91,10 +91,12 @@ impl<T: Copy, R: Reduce<T>, const NUMBERS: bool> ScanFold<'_, T, R, NUMBERS> {
                 let tile = self.load(scan.row(row) + at, met);
                 acc = combined::<T, R, L, NUMBERS>(reduce, tile, acc);
             }
-            let (mut from, mut to) = (scan.row(row) + at, scan.to(window) + at);
+            // Nothing is there if no row is left.
+            let (mut from, mut to) = (scan.row(row).wrapping_add(at), scan.to(window) + at);
             self.store(to, acc);
             // The others have one row more each, but for those that start in the padding.
-            let rest = if scan.stride == 1 { (window - windows.start).min(row) } else { 0 };
+            let one_by_one = scan.stride == 1 && scan.starts_at(window, row);
+            let rest = if one_by_one { (window - windows.start).min(row) } else { 0 };
             for _ in 0..rest / 4 {
                 let d = self.load(from.wrapping_add_signed(-scan.step), met);
                 let c = self.load(from.wrapping_add_signed(-2 * scan.step), met);
@@ -133,7 +135,7 @@ impl<T: Copy, R: Reduce<T>, const NUMBERS: bool> ScanFold<'_, T, R, NUMBERS> {
                 acc = combined::<T, R, L, NUMBERS>(reduce, acc, tile);
                 row += 1;
             }
-            let (mut from, mut to) = (scan.row(row) + at, scan.to(window) + at);
+            let (mut from, mut to) = (scan.row(row).wrapping_add(at), scan.to(window) + at);
             self.add(to, acc);
             window += 1;
             // The others have one row more each, but for those that end in the padding.

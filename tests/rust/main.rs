@@ -14,6 +14,7 @@ mod large;
 mod layout;
 #[cfg(feature = "ndarray")]
 mod ndarray;
+mod padding;
 mod problem;
 mod properties;
 mod reference;

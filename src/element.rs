@@ -106,8 +106,10 @@ ordered! {
     i64, i64::MIN, false, |_value| false, false, |sum, _other| sum;
     f32, f32::NEG_INFINITY, false, |value| f32::is_nan(value), true, |sum, other| sum + other;
     f64, f64::NEG_INFINITY, false, |value| f64::is_nan(value), true, |sum, other| sum + other;
-    HalfKey<F16_INFINITY>, HalfKey(-F16_INFINITY), true, |value| value.0 == i16::MAX, false, |sum, _other| sum;
-    HalfKey<BF16_INFINITY>, HalfKey(-BF16_INFINITY), true, |value| value.0 == i16::MAX, false, |sum, _other| sum;
+    HalfKey<F16_INFINITY>, HalfKey(-F16_INFINITY), true, |value| value.0 == i16::MAX, false,
+        |sum, _other| sum;
+    HalfKey<BF16_INFINITY>, HalfKey(-BF16_INFINITY), true, |value| value.0 == i16::MAX, false,
+        |sum, _other| sum;
 }
 
 /// Lanes that hold the distance of a tap from its window's start, counted in the plane.
@@ -244,7 +246,8 @@ float_sums! {
     f64: f64, true, |x| x, |d| d, |sum, d| sum / d;
     f64: f32, true, |x| f64::from(x), |d| 1.0 / d, |sum, r| (sum * r) as f32;
     f64: f16, false, |x| f64::from(widen_f16(x)), |d| d, |sum, d| narrow_f16(round_to_odd(sum / d));
-    f64: bf16, false, |x| f64::from(widen_bf16(x)), |d| d, |sum, d| narrow_bf16(round_to_odd(sum / d));
+    f64: bf16, false, |x| f64::from(widen_bf16(x)), |d| d,
+        |sum, d| narrow_bf16(round_to_odd(sum / d));
     f32: f16, true, widen_f16, |d| d, |sum, d| narrow_f16(sum / d);
     f32: bf16, true, widen_bf16, |d| d, |sum, d| narrow_bf16(sum / d);
 }
@@ -275,7 +278,8 @@ macro_rules! small_integer_sums {
 
             #[inline(always)]
             fn finish(self, scale: $float) -> $element {
-                let half: $float = if self < <Self as Accumulator<$element>>::ZERO { -0.5 } else { 0.5 };
+                let is_negative = self < <Self as Accumulator<$element>>::ZERO;
+                let half: $float = if is_negative { -0.5 } else { 0.5 };
                 let quotient = (self as $float + half) * scale;
                 let clamped = quotient.max(<$element>::MIN.into()).min(<$element>::MAX.into());
                 // A cast would clamp again, one element at a time.
@@ -324,7 +328,8 @@ macro_rules! wide_integer_sums {
             #[inline(always)]
             fn finish(self, scale: i64) -> $element {
                 let divide: fn($sum, i64) -> $sum = $divide;
-                divide(self, scale).clamp(<$element>::MIN.into(), <$element>::MAX.into()) as $element
+                let quotient = divide(self, scale);
+                quotient.clamp(<$element>::MIN.into(), <$element>::MAX.into()) as $element
             }
         }
     )*)*};
@@ -342,8 +347,8 @@ wide_integer_sums! {
 #[repr(transparent)]
 pub struct Truth(u8);
 
-/// One line per dtype: whether it is frequent, its comparable form, position lanes, and the sums of its averages with
-/// the window sizes up to which they are used.
+/// One line per dtype: whether it is frequent, its comparable form, position lanes, and the sums of
+/// its averages with the window sizes up to which they are used.
 macro_rules! elements {
     ($($type:ty, $frequent:literal: $ordered:ty, |$value:ident| $to:expr, $from:expr, $position:ty
         $(, sums $narrow:ty = $narrow_taps:expr, $middle:ty = $middle_taps:expr, $wide:ty)?;)*) => {$(
@@ -387,10 +392,10 @@ elements! {
     i64, false: i64, |x| x, x, u64, sums i64 = u64::MAX, i64 = u64::MAX, i64;
     f32, true: f32, |x| x, x, u32, sums f64 = u64::MAX, f64 = u64::MAX, f64;
     f64, true: f64, |x| x, x, u64, sums f64 = u64::MAX, f64 = u64::MAX, f64;
-    f16, true: HalfKey<F16_INFINITY>, |x| HalfKey::from_bits(x.to_bits()), f16::from_bits(x.to_bits()),
-        u16, sums f32 = 1 << 12, f32 = 1 << 12, f64;
-    bf16, true: HalfKey<BF16_INFINITY>, |x| HalfKey::from_bits(x.to_bits()), bf16::from_bits(x.to_bits()),
-        u16, sums f32 = 1 << 12, f32 = 1 << 12, f64;
+    f16, true: HalfKey<F16_INFINITY>, |x| HalfKey::from_bits(x.to_bits()),
+        f16::from_bits(x.to_bits()), u16, sums f32 = 1 << 12, f32 = 1 << 12, f64;
+    bf16, true: HalfKey<BF16_INFINITY>, |x| HalfKey::from_bits(x.to_bits()),
+        bf16::from_bits(x.to_bits()), u16, sums f32 = 1 << 12, f32 = 1 << 12, f64;
 }
 
 #[cfg(test)]

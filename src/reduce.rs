@@ -191,7 +191,8 @@ pub(crate) struct Power {
 
 /// A reduction by the sum of `$power` of the elements, finished by `$root`.
 macro_rules! power_sum {
-    ($type:ty, $common:expr, $frequent:expr, |$self:ident, $x:ident| $power:expr, |$sum:ident| $root:expr) => {
+    ($type:ty, $common:expr, $frequent:expr, |$self:ident, $x:ident| $power:expr,
+     |$sum:ident| $root:expr) => {
         impl<T: Element> Reduce<T> for $type
         where
             f64: Accumulator<T>,

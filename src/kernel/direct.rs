@@ -3,9 +3,9 @@
 use super::band::{Band, RowTap};
 use super::fold::{ask_ahead, fold_rows};
 use super::line::Slide;
-use super::tile::in_tiles;
+use super::tile::{in_tiles, load_partials, onto};
 use crate::reduce::Reduce;
-use crate::simd::{Work, load_tile};
+use crate::simd::Work;
 use crate::view::{Shared, even_and_odd};
 use crate::window::Rule;
 
@@ -108,10 +108,8 @@ impl<T: Copy, R: Reduce<T>, const K: usize> Work for FoldLanes<'_, T, R, K> {
                     let mut acc = self.column::<L>(window + at, taps);
                     for j in 1..kernel {
                         let column = window.wrapping_add_signed(j as isize * slide.in_stride);
-                        let column = self.column::<L>(column + at, taps);
-                        for l in 0..L {
-                            acc[l] = reduce.combine(acc[l], column[l]);
-                        }
+                        let column = self.column(column + at, taps);
+                        onto::<T, R, L, false>(reduce, &mut acc, &column);
                     }
                     let dst = &mut dst[at..at + L];
                     for l in 0..L {
@@ -140,10 +138,7 @@ impl<T: Copy, R: Reduce<T>, const K: usize> FoldLanes<'_, T, R, K> {
     fn column<const L: usize>(&self, at: usize, taps: &[RowTap]) -> [R::Partial; L] {
         let mut acc = self.load::<L>(at, &taps[0]);
         for k in 1..if K > 0 { K } else { taps.len() } {
-            let row = self.load::<L>(at, &taps[k]);
-            for l in 0..L {
-                acc[l] = self.reduce.combine(acc[l], row[l]);
-            }
+            onto::<T, R, L, false>(self.reduce, &mut acc, &self.load(at, &taps[k]));
         }
         acc
     }
@@ -154,11 +149,6 @@ impl<T: Copy, R: Reduce<T>, const K: usize> FoldLanes<'_, T, R, K> {
         let at = column.wrapping_add_signed(tap.offset);
         ask_ahead::<T, L>(self.src, at);
         // SAFETY: looked at before.
-        let elements: [T; L] = unsafe { load_tile(self.src, at) };
-        let mut loaded = [self.reduce.identity(); L];
-        for l in 0..L {
-            loaded[l] = self.reduce.load(elements[l]);
-        }
-        loaded
+        unsafe { load_partials::<T, R, L>(self.reduce, self.src, at) }
     }
 }

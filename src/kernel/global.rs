@@ -9,7 +9,7 @@ use super::line::LONG;
 use super::planes::{Axes, merged, offsets, volume};
 use super::scales::Scales;
 use super::slide::Folded;
-use super::tile::{VECTOR_BYTES, with_lanes};
+use super::tile::{VECTOR_BYTES, load_partials, onto, with_lanes};
 use crate::reduce::{Divisor, Reduce};
 use crate::simd::{Work, dispatch, load_tile, prefetch, store_tile, turn_by_turn};
 use crate::view::Shared;
@@ -138,28 +138,20 @@ impl<T: Copy, R: Reduce<T>> FoldGlobal<'_, '_, T, R> {
                 let mut at = first + column;
                 // SAFETY: vectors of rows of the plane, which end in the array, and of the line.
                 unsafe {
-                    let mut acc = [reduce.identity(); L];
-                    let row: [T; L] = load_tile(src, at);
-                    for l in 0..L {
-                        acc[l] = reduce.load(row[l]);
-                    }
+                    let mut acc = load_partials::<T, R, L>(reduce, src, at);
                     for _ in 1..N {
                         prefetch(src, at.wrapping_add(AHEAD / size_of::<T>()));
                         at = at.wrapping_add_signed(step);
-                        let row: [T; L] = load_tile(src, at);
-                        for l in 0..L {
-                            acc[l] = reduce.combine(acc[l], reduce.load(row[l]));
-                        }
+                        let row = load_partials::<T, R, L>(reduce, src, at);
+                        onto::<T, R, L, false>(reduce, &mut acc, &row);
                     }
                     store_tile(self.line, i * pitch + column, acc);
                     for _ in N..rows {
                         turn_by_turn();
                         at = at.wrapping_add_signed(step);
-                        let row: [T; L] = load_tile(src, at);
+                        let row = load_partials::<T, R, L>(reduce, src, at);
                         let mut acc: [R::Partial; L] = load_tile(self.line, i * pitch + column);
-                        for l in 0..L {
-                            acc[l] = reduce.combine(acc[l], reduce.load(row[l]));
-                        }
+                        onto::<T, R, L, false>(reduce, &mut acc, &row);
                         store_tile(self.line, i * pitch + column, acc);
                     }
                 }

@@ -44,6 +44,7 @@ pub(crate) mod spread;
 mod staged;
 #[allow(unsafe_code)]
 mod sweep;
+#[allow(unsafe_code)]
 mod tile;
 mod tiled;
 #[allow(unsafe_code)]

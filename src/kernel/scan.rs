@@ -5,8 +5,8 @@ use std::ops::Range;
 use smallvec::SmallVec;
 
 use super::ScanRows;
-use super::tile::in_tiles;
-use crate::reduce::{Reduce, combine};
+use super::tile::{in_tiles, load_traced, onto};
+use crate::reduce::Reduce;
 use crate::simd::{Work, load_tile, prefetch, store_tile};
 
 /// Folds rows of elements into one row of partial results per window.
@@ -167,17 +167,7 @@ impl<T: Copy, R: Reduce<T>, const NUMBERS: bool> ScanFold<'_, T, R, NUMBERS> {
         // Rows are pages apart, where nothing but this asks for the next tile in time.
         prefetch(self.src, at.wrapping_add(L));
         // SAFETY: there is room in all rows of these windows.
-        let elements: [T; L] = unsafe { load_tile(self.src, at) };
-        let mut loaded = [self.reduce.identity(); L];
-        for l in 0..L {
-            loaded[l] = self.reduce.load(elements[l]);
-        }
-        if NUMBERS {
-            for l in 0..L {
-                met[l] = self.reduce.traced(met[l], loaded[l]);
-            }
-        }
-        loaded
+        unsafe { load_traced::<T, R, L, NUMBERS>(self.reduce, self.src, at, met) }
     }
 
     /// Makes `tile` what a window has from element `to` of the line on.
@@ -203,8 +193,6 @@ fn combined<T, R: Reduce<T>, const L: usize, const NUMBERS: bool>(
     mut earlier: [R::Partial; L],
     later: [R::Partial; L],
 ) -> [R::Partial; L] {
-    for l in 0..L {
-        earlier[l] = combine::<T, R, NUMBERS>(reduce, earlier[l], later[l]);
-    }
+    onto::<T, R, L, NUMBERS>(reduce, &mut earlier, &later);
     earlier
 }

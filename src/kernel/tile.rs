@@ -4,6 +4,9 @@
 //! so they compile to whole vectors under any instruction set, and the loop over the taps, whose
 //! number is known only at run time, carries nothing but registers.
 
+use crate::reduce::{Reduce, combine};
+use crate::simd::load_tile;
+
 /// Runs `$body` for tiles that cover `0..$n`, each with a constant width `$L` and its position `$at`.
 ///
 /// Widths are whole 64-byte vectors of lanes of `$bytes` bytes: `two` and then one, or the one that
@@ -35,11 +38,6 @@ macro_rules! in_tiles {
             }
         }
         in_tiles!(@rest $n, $room, $overlap, at, |$at, $L| $body, $one)
-    }};
-    (@pairs $n:ident, $room:ident, $overlap:expr, |$at:ident, $L:ident| $body:expr,
-     $two:expr, $one:expr) => {{
-        let mut at = 0;
-        in_tiles!(@rest $n, $room, $overlap, at, |$at, $L| $body, $two)
     }};
     (@one $n:ident, $room:ident, $overlap:expr, |$at:ident, $L:ident| $body:expr,
      $two:expr, $one:expr) => {{
@@ -94,6 +92,58 @@ macro_rules! with_lanes {
 #[inline(always)]
 pub(crate) fn tiles<T, const L: usize>(elements: &[T], at: usize, n: usize) -> &[[T; L]] {
     &elements[at..].as_chunks::<L>().0[..n]
+}
+
+/// `L` neighbouring elements from element `at` on, as partial results.
+///
+/// # Safety
+/// They are elements of the slice.
+#[inline(always)]
+pub(crate) unsafe fn load_partials<T: Copy, R: Reduce<T>, const L: usize>(
+    reduce: R,
+    slice: &[T],
+    at: usize,
+) -> [R::Partial; L] {
+    // SAFETY: the caller's promise.
+    let elements: [T; L] = unsafe { load_tile(slice, at) };
+    let mut loaded = [reduce.identity(); L];
+    for l in 0..L {
+        loaded[l] = reduce.load(elements[l]);
+    }
+    loaded
+}
+
+/// [`load_partials`], leaving a trace of what was met if that is to be looked at.
+///
+/// # Safety
+/// They are elements of the slice.
+#[inline(always)]
+pub(crate) unsafe fn load_traced<T: Copy, R: Reduce<T>, const L: usize, const NUMBERS: bool>(
+    reduce: R,
+    slice: &[T],
+    at: usize,
+    trace: &mut [R::Partial; L],
+) -> [R::Partial; L] {
+    // SAFETY: the caller's promise.
+    let loaded = unsafe { load_partials::<T, R, L>(reduce, slice, at) };
+    if NUMBERS {
+        for l in 0..L {
+            trace[l] = reduce.traced(trace[l], loaded[l]);
+        }
+    }
+    loaded
+}
+
+/// Combines `later` onto `earlier`, lane by lane.
+#[inline(always)]
+pub(crate) fn onto<T, R: Reduce<T>, const L: usize, const NUMBERS: bool>(
+    reduce: R,
+    earlier: &mut [R::Partial; L],
+    later: &[R::Partial; L],
+) {
+    for l in 0..L {
+        earlier[l] = combine::<T, R, NUMBERS>(reduce, earlier[l], later[l]);
+    }
 }
 
 /// Bytes of one vector in [`in_tiles`].

@@ -4,10 +4,10 @@
 use std::ops::Range;
 
 use super::planes::offsets;
-use super::tile::with_lanes;
+use super::tile::{load_traced, onto, with_lanes};
 use super::tiled::{Part, Tiled};
 use crate::View;
-use crate::reduce::{Reduce, combine};
+use crate::reduce::Reduce;
 use crate::simd::{Work, load_tile, prefetch, store_tile, turn_by_turn};
 use crate::view::{Shared, even_and_odd};
 
@@ -247,11 +247,8 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Walk<'_, '
         let mut acc: [R::Partial; N] = unsafe { load_tile(self.line, from) };
         for k in 1..K {
             // SAFETY: as above.
-            let tap: [R::Partial; N] =
-                unsafe { load_tile(self.line, from + k * self.problem.step) };
-            for l in 0..N {
-                acc[l] = combine::<T, R, NUMBERS>(self.reduce, acc[l], tap[l]);
-            }
+            let tap = unsafe { load_tile(self.line, from + k * self.problem.step) };
+            onto::<T, R, N, NUMBERS>(self.reduce, &mut acc, &tap);
         }
         let mut kept = [acc[0]; L];
         match S {
@@ -328,17 +325,7 @@ impl<T: Copy, R: Reduce<T>, const K: usize, const S: usize, const NUMBERS: bool>
     ) -> [R::Partial; L] {
         let at = at.wrapping_add_signed(i as isize * self.step);
         // SAFETY: the caller's promise.
-        let elements: [T; L] = unsafe { load_tile(self.src, at) };
-        let mut loaded = [self.reduce.identity(); L];
-        for l in 0..L {
-            loaded[l] = self.reduce.load(elements[l]);
-        }
-        if NUMBERS {
-            for l in 0..L {
-                trace[l] = self.reduce.traced(trace[l], loaded[l]);
-            }
-        }
-        loaded
+        unsafe { load_traced::<T, R, L, NUMBERS>(self.reduce, self.src, at, trace) }
     }
 
     /// One window's rows, `taps` of them.
@@ -357,9 +344,7 @@ impl<T: Copy, R: Reduce<T>, const K: usize, const S: usize, const NUMBERS: bool>
         for k in 1..taps {
             // SAFETY: as above.
             let row = unsafe { self.load(at, k, trace) };
-            for l in 0..L {
-                folded[l] = combine::<T, R, NUMBERS>(self.reduce, folded[l], row[l]);
-            }
+            onto::<T, R, L, NUMBERS>(self.reduce, &mut folded, &row);
         }
         folded
     }
@@ -380,10 +365,7 @@ impl<T: Copy, R: Reduce<T>, const K: usize, const S: usize, const NUMBERS: bool>
                 if $i == $o * S {
                     folded[$o] = $row;
                 } else if ($o * S + 1..$o * S + K).contains(&$i) {
-                    for l in 0..L {
-                        let (earlier, later) = (folded[$o][l], $row[l]);
-                        folded[$o][l] = combine::<T, R, NUMBERS>(self.reduce, earlier, later);
-                    }
+                    onto::<T, R, L, NUMBERS>(self.reduce, &mut folded[$o], &$row);
                 }
             )*};
         }

@@ -1,5 +1,7 @@
 //! Fractional max pooling: windows at random places, other ones for every plane.
 
+use std::ops::Range;
+
 use super::{check_planes, check_shape};
 use crate::element::Element;
 use crate::geometry::{Dims, count};
@@ -91,8 +93,10 @@ pub fn fractional_max_into<T: Element>(
         };
         if block.lanes == 1 {
             let own = chosen(0)?;
-            for first in (0..fractional.first_outputs()).step_by(fractional.rows_at_once(element)) {
-                let (part, own, skipped) = fractional.part(&own, first, element);
+            let (outputs, step) = (fractional.first_outputs(), fractional.rows_at_once(element));
+            for first in (0..outputs).step_by(step) {
+                let together = first..outputs.min(first.saturating_add(step));
+                let (part, own, skipped) = fractional.part(&own, together);
                 part.slide(&single, block, Some(&own), scratch, positions.is_some())?;
                 let at = std::array::from_fn(|i| block.at[i] + skipped[i]);
                 copy(&part, &part.taken(own), scratch, 0, Block { at, ..block });
@@ -172,17 +176,17 @@ impl<T: Element> Fractional<'_, T> {
         (SCRATCH_BYTES / bytes.max(1)).max(1)
     }
 
-    /// The same for the outputs from `first` on along the first axis that are taken together, what
-    /// is chosen of the `own` windows there, and how far the arrays are further on.
-    fn part(&self, own: &Chosen, first: usize, element: usize) -> (Self, Chosen, [isize; 4]) {
+    /// The same for outputs along the first axis that are taken `together`, what is chosen of the
+    /// `own` windows there, and how far the arrays are further on.
+    fn part(&self, own: &Chosen, together: Range<usize>) -> (Self, Chosen, [isize; 4]) {
         let (mut part, mut chosen) = (self.clone(), own.clone());
         if self.kernel.len() < 2 {
             return (part, chosen, [0; 4]);
         }
-        let last = self.outputs[0].min(first.saturating_add(self.rows_at_once(element)));
-        part.outputs[0] = last - first;
-        chosen.starts[0] = own.starts[0][first..last].to_vec();
-        let skipped = [&self.placed, &self.indices_placed].map(|step| step[0] * first as isize);
+        part.outputs[0] = together.len();
+        let first = together.start as isize;
+        let skipped = [&self.placed, &self.indices_placed].map(|step| step[0] * first);
+        chosen.starts[0] = own.starts[0][together].to_vec();
         (part, chosen, [0, skipped[0], skipped[1], 0])
     }
 

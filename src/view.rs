@@ -141,6 +141,7 @@ pub struct ViewMut<'a, T> {
     first: *mut MaybeUninit<T>,
     shape: Dims<usize>,
     strides: Dims<isize>,
+    is_zeroed: bool,
     memory: PhantomData<&'a mut [MaybeUninit<T>]>,
 }
 
@@ -159,6 +160,7 @@ impl<'a, T> ViewMut<'a, T> {
             first: data.as_mut_ptr(),
             shape: Dims::from_slice(shape),
             strides,
+            is_zeroed: false,
             memory: PhantomData,
         })
     }
@@ -185,8 +187,24 @@ impl<'a, T> ViewMut<'a, T> {
             first: first.cast(),
             shape: Dims::from_slice(shape),
             strides: Dims::from_slice(strides),
+            is_zeroed: false,
             memory: PhantomData,
         })
+    }
+
+    /// The same array, whose elements are zero already: memory that the system has just given, say.
+    /// What puts elements in few places then need not clear the others.
+    ///
+    /// # Safety
+    /// All bytes of all elements are initialised, and zero.
+    #[must_use]
+    pub unsafe fn assume_zeroed(self) -> Self {
+        Self { is_zeroed: true, ..self }
+    }
+
+    /// Whether all elements are zero.
+    pub(crate) fn is_zeroed(&self) -> bool {
+        self.is_zeroed
     }
 
     /// Elements per axis.

@@ -133,7 +133,18 @@ pub(crate) fn output_like<'py>(
     input: &Input<'py>,
     shape: &[usize],
 ) -> PyResult<Output<'py>> {
-    Output::new(op, input.descr(), input.dtype, shape, channel_axis(op, input))
+    Output::new(op, input.descr(), input.dtype, shape, channel_axis(op, input), false)
+}
+
+/// The same for results that are mostly zeros.
+pub(crate) fn sparse_output_like<'py>(
+    op: Op<'_>,
+    input: &Input<'py>,
+    shape: &[usize],
+) -> PyResult<Output<'py>> {
+    let bytes = shape.iter().fold(input.dtype.size(), |bytes, &len| bytes.saturating_mul(len));
+    let fresh = bytes > REUSED_BYTES;
+    Output::new(op, input.descr(), input.dtype, shape, channel_axis(op, input), fresh)
 }
 
 /// A new array for positions, of the input's memory order.
@@ -143,8 +154,12 @@ pub(crate) fn indices_like<'py>(
     input: &Input<'py>,
     shape: &[usize],
 ) -> PyResult<Output<'py>> {
-    Output::new(op, numpy::dtype::<i64>(py), Dtype::I64, shape, channel_axis(op, input))
+    Output::new(op, numpy::dtype::<i64>(py), Dtype::I64, shape, channel_axis(op, input), false)
 }
+
+/// The most that the C library keeps of what was freed, for whom it would have to clear it. Larger
+/// arrays are memory that the system has just cleared.
+const REUSED_BYTES: usize = 32 << 20;
 
 /// A new array to write.
 pub(crate) struct Output<'py> {
@@ -152,33 +167,41 @@ pub(crate) struct Output<'py> {
     dtype: Dtype,
     /// Strides in elements.
     strides: Dims<isize>,
+    is_zeroed: bool,
 }
 
 impl<'py> Output<'py> {
-    /// An uninitialised array in C order, or with the axis `channel` innermost in memory.
+    /// An array in C order, or uninitialised with the axis `channel` innermost in memory. The former
+    /// is of zeros if it is to be `zeroed`, and else uninitialised too.
     fn new(
         op: Op<'_>,
         descr: Bound<'py, PyArrayDescr>,
         dtype: Dtype,
         shape: &[usize],
         channel: Option<usize>,
+        zeroed: bool,
     ) -> PyResult<Self> {
         let py = descr.py();
         let mut strides = channel.map(|channel| channel_strides(shape, channel, dtype));
+        let is_zeroed = zeroed && strides.is_none();
+        let (ndim, dims) = (shape.len() as i32, shape.as_ptr().cast::<npy_intp>().cast_mut());
         // SAFETY: shape and strides, which are only read, live through the call, which takes the
         // descriptor's reference and returns a new array or null with an error set.
         let array = unsafe {
-            let array = PY_ARRAY_API.PyArray_NewFromDescr(
-                py,
-                npyffi::get_type_object(py, npyffi::NpyTypes::PyArray_Type),
-                descr.into_dtype_ptr(),
-                shape.len() as i32,
-                shape.as_ptr().cast::<npy_intp>().cast_mut(),
-                strides.as_mut().map_or(std::ptr::null_mut(), |strides| strides.as_mut_ptr()),
-                std::ptr::null_mut(),
-                0,
-                std::ptr::null_mut(),
-            );
+            let array = match is_zeroed {
+                true => PY_ARRAY_API.PyArray_Zeros(py, ndim, dims, descr.into_dtype_ptr(), 0),
+                false => PY_ARRAY_API.PyArray_NewFromDescr(
+                    py,
+                    npyffi::get_type_object(py, npyffi::NpyTypes::PyArray_Type),
+                    descr.into_dtype_ptr(),
+                    ndim,
+                    dims,
+                    strides.as_mut().map_or(std::ptr::null_mut(), |strides| strides.as_mut_ptr()),
+                    std::ptr::null_mut(),
+                    0,
+                    std::ptr::null_mut(),
+                ),
+            };
             Bound::from_owned_ptr_or_err(py, array).map(|array| array.cast_into_unchecked())
         }
         .map_err(|error| {
@@ -191,16 +214,21 @@ impl<'py> Output<'py> {
         })?;
         let array: Bound<'py, PyUntypedArray> = array;
         let strides = in_elements(array.strides(), dtype);
-        Ok(Self { array, dtype, strides })
+        Ok(Self { array, dtype, strides, is_zeroed })
     }
 
     pub(crate) fn view<T>(&mut self) -> Result<ViewMut<'_, T>, PoolError> {
         // SAFETY: the array is new, so nothing else reads or writes it, and its strides are those
         // of a permuted C order.
-        unsafe {
+        let view = unsafe {
             let data = (*self.array.as_array_ptr()).fields.data.cast::<T>();
-            ViewMut::from_raw_parts(data, self.array.shape(), &self.strides)
-        }
+            ViewMut::from_raw_parts(data, self.array.shape(), &self.strides)?
+        };
+        Ok(match std::mem::take(&mut self.is_zeroed) {
+            // SAFETY: it was made so, and has not been written since.
+            true => unsafe { view.assume_zeroed() },
+            false => view,
+        })
     }
 
     pub(crate) fn bytes(&self) -> usize {

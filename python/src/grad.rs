@@ -5,7 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
 use crate::args::Op;
-use crate::array::{Input, indices_like, output_like};
+use crate::array::{Input, indices_like, output_like, sparse_output_like};
 use crate::dtype::{Dtype, run_element, run_float};
 use crate::run::{Call, ElementJob, FloatJob};
 use crate::torch::{self, Windows};
@@ -94,7 +94,7 @@ pub(crate) fn max_unpool<'py>(
         shape[axis] = size;
     }
     torch::check_size(py, op, &shape)?;
-    let mut output = output_like(op, &input, &shape)?;
+    let mut output = sparse_output_like(op, &input, &shape)?;
     let call = Call { py, op, input: &input, output: &mut output };
     run_element(call, ElementJob::Unpool(&axes, &indices))?;
     Ok(output.into_array())
@@ -138,7 +138,7 @@ pub(crate) fn max_backward<'py>(
     let shape = op.shape("input_shape", input_shape)?;
     torch::check_rank(py, op, &shape)?;
     torch::check_size(py, op, &shape)?;
-    let mut output = output_like(op, &grad_output, &shape)?;
+    let mut output = sparse_output_like(op, &grad_output, &shape)?;
     let call = Call { py, op, input: &grad_output, output: &mut output };
     run_float(call, FloatJob::MaxBackward(&op.axes(shape.len()), &indices))?;
     Ok(output.into_array())

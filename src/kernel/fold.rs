@@ -44,7 +44,9 @@ pub(crate) fn pool<T: Copy + Default + Send + Sync + 'static, R: Reduce<T>>(
         if let Some(global) = Global::new::<T, R>(reduce, geometry, divisor, strides) {
             return global.pool(execution, fold, input, out);
         }
-        if let Some(tiled) = Tiled::new::<T, R>(reduce, geometry, divisor, strides, is_walked) {
+        if let Some(tiled) =
+            Tiled::new::<T, R>(reduce, geometry, divisor, strides, is_walked::<T, R>)
+        {
             return tiled.pool(execution, fold, input, out);
         }
     }

@@ -30,6 +30,8 @@ mod lanes;
 mod line;
 mod plan;
 pub(crate) mod planes;
+#[allow(unsafe_code)]
+mod rows;
 mod scales;
 #[allow(unsafe_code)]
 mod scan;

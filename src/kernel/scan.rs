@@ -5,7 +5,7 @@ use std::ops::Range;
 use smallvec::SmallVec;
 
 use super::ScanRows;
-use super::tile::{in_tiles, load_traced, onto};
+use super::tile::{combined, in_tiles, load_traced};
 use crate::reduce::Reduce;
 use crate::simd::{Work, load_tile, prefetch, store_tile};
 
@@ -184,15 +184,4 @@ impl<T: Copy, R: Reduce<T>, const NUMBERS: bool> ScanFold<'_, T, R, NUMBERS> {
         let folded: [R::Partial; L] = unsafe { load_tile(self.line, to) };
         self.store(to, combined::<T, R, L, NUMBERS>(self.reduce, folded, tile));
     }
-}
-
-/// Both, lane by lane.
-#[inline(always)]
-fn combined<T, R: Reduce<T>, const L: usize, const NUMBERS: bool>(
-    reduce: R,
-    mut earlier: [R::Partial; L],
-    later: [R::Partial; L],
-) -> [R::Partial; L] {
-    onto::<T, R, L, NUMBERS>(reduce, &mut earlier, &later);
-    earlier
 }

@@ -173,7 +173,9 @@ pub(crate) fn scatter<T: Copy + Default + Send + Sync, M: Meet<T>>(
     let plane = (target.shape(), target.strides());
     let positions = (indices.shape(), indices.strides());
     let pointed = Pointed::new(axes, plane, positions, source.strides(), sizes)?;
-    let scatter = Scatter { pointed: &pointed, source, indices, out: target.shared(), skips, meet };
+    let (pointed, is_zeroed) = (&pointed, target.is_zeroed());
+    let scatter =
+        Scatter { pointed, source, indices, out: target.shared(), is_zeroed, skips, meet };
     // Neighbouring planes are alike: where elements met once, later planes are summed at once.
     let start = || (Vec::new(), false);
     pointed.planes.each(execution, pointed.bytes, start, |(sums, meets), block| {
@@ -193,6 +195,8 @@ struct Scatter<'a, T, M> {
     source: &'a View<'a, T>,
     indices: &'a View<'a, i64>,
     out: Shared<T>,
+    /// Whether nothing but zeros is there yet.
+    is_zeroed: bool,
     skips: bool,
     meet: M,
 }
@@ -209,10 +213,12 @@ impl<T: Copy + Default + Send + Sync, M: Meet<T>> Scatter<'_, T, M> {
     /// must be joined instead.
     fn write(&self, block: Block<3>) -> Result<bool, PoolError> {
         let Self { pointed, indices, out, skips, meet, .. } = *self;
-        for runs in pointed.runs(block) {
-            for (at, _) in runs.each() {
-                // SAFETY: the block's elements of the target, which belong to this task.
-                unsafe { out.run(at, runs.len) }.fill(MaybeUninit::new(T::default()));
+        if !self.is_zeroed {
+            for runs in pointed.runs(block) {
+                for (at, _) in runs.each() {
+                    // SAFETY: the block's elements of the target, which belong to this task.
+                    unsafe { out.run(at, runs.len) }.fill(MaybeUninit::new(T::default()));
+                }
             }
         }
         let mut meets = false;
@@ -222,7 +228,7 @@ impl<T: Copy + Default + Send + Sync, M: Meet<T>> Scatter<'_, T, M> {
             pointed.placed(run, skips, block.at[0], lane_step, |i, at| {
                 // SAFETY: an element of the block, as `placed` has checked.
                 let slot = unsafe { &mut out.run(at, 1)[0] };
-                // SAFETY: filled above.
+                // SAFETY: filled above, or before.
                 let there = unsafe { slot.assume_init_read() };
                 let joined = meet.onto(there, elements[i]);
                 met |= joined.is_none();

@@ -146,6 +146,17 @@ pub(crate) fn onto<T, R: Reduce<T>, const L: usize, const NUMBERS: bool>(
     }
 }
 
+/// Both, lane by lane.
+#[inline(always)]
+pub(crate) fn combined<T, R: Reduce<T>, const L: usize, const NUMBERS: bool>(
+    reduce: R,
+    mut earlier: [R::Partial; L],
+    later: [R::Partial; L],
+) -> [R::Partial; L] {
+    onto::<T, R, L, NUMBERS>(reduce, &mut earlier, &later);
+    earlier
+}
+
 /// Bytes of one vector in [`in_tiles`].
 pub(crate) const VECTOR_BYTES: usize = 64;
 

@@ -53,6 +53,16 @@ impl Side {
         (outputs.start * self.stride).saturating_sub(self.before)..end.min(self.len)
     }
 
+    /// The `outputs` whose windows neither start with the first element, nor end with the last and
+    /// are clipped there: those before and after them grow from one to the next.
+    #[inline(always)]
+    pub(super) fn inner(&self, outputs: &Range<usize>) -> Range<usize> {
+        let start = if self.whole.is_empty() { self.before + 1 } else { self.whole.start };
+        let end = if self.whole.is_empty() { start } else { self.whole.end };
+        let inside = |o: usize| o.clamp(outputs.start, outputs.end);
+        inside(start)..inside(end)
+    }
+
     /// How many positions before its first element the windows from output `o` on start.
     #[inline(always)]
     pub(super) fn padding(&self, o: usize) -> usize {
@@ -60,13 +70,29 @@ impl Side {
     }
 }
 
+/// Windows up to which folding all their rows takes less time than two scans.
+const LONG: usize = 16;
+
+/// The same for short rows.
+const LONGEST: usize = 40;
+
+/// Bytes of such rows: few enough for the rows of a long window to stay in a first-level cache.
+const SHORT_ROW_BYTES: usize = 2 << 10;
+
 /// Windows that [`walk`](super::walk) is compiled for. Long rows of pairs need no line.
-pub(super) fn is_walked(kernel: usize, stride: usize, row_bytes: usize) -> bool {
+pub(super) fn is_walked<T, R: Reduce<T>>(kernel: usize, stride: usize, row_bytes: usize) -> bool {
     match (kernel, stride) {
         (2, 2) => row_bytes < LONG_PAIRS_BYTES,
         (3, 1 | 2) | (5 | 7, 1) => true,
+        (4..=LONG, 1) => R::IDEMPOTENT,
+        (4..=LONGEST, 1) => R::IDEMPOTENT && row_bytes <= SHORT_ROW_BYTES,
         _ => false,
     }
+}
+
+/// Whether no kernel is compiled for windows of this size alone.
+fn is_long(kernel: usize) -> bool {
+    !matches!(kernel, 2 | 3 | 5 | 7)
 }
 
 /// A problem of small square windows.
@@ -85,6 +111,9 @@ pub(crate) struct Tiled<S> {
     /// Elements of the line between the taps of a window: 1, which the compiler is not to know, as
     /// it would load what two taps share once and put vectors together from that.
     pub(super) step: usize,
+    /// Elements of the line that those of a level are folded from: as many of the level, or one less,
+    /// are in a window.
+    pub(super) side: usize,
     /// Whether output rows follow one another through all planes.
     runs_on: bool,
     pub(super) scales: Scales<S>,
@@ -130,6 +159,10 @@ impl<S: Copy> Tiled<S> {
         let strip = if strips == 1 { columns.outputs } else { strip };
         let reach = (strip - 1) * columns.stride + columns.kernel;
         let pitch = reach.max(columns.before + columns.len.min(strip * columns.stride));
+        // Rows of long windows are not folded in order: a vector more does not reach the next.
+        let vector = if lanes > 16 { lanes } else { 2 * lanes };
+        let apart = is_long(rows.kernel) && columns.len < vector;
+        let pitch = if apart { pitch.max(columns.len + vector) } else { pitch };
         let band = (LINE_BYTES / (pitch * size)).max(1);
         // Whole planes, if they are small.
         let band = if band < rows.outputs { band } else { band - band % rows.outputs };
@@ -148,7 +181,10 @@ impl<S: Copy> Tiled<S> {
             Some((_, steps)) if band >= rows.outputs => (band / rows.outputs) as isize * steps[0],
             _ => (band * rows.stride) as isize * rows.input,
         };
-        Some(Self { planes, rows, columns, strip, pitch, band, ahead, step: 1, runs_on, scales })
+        let side = columns.kernel.isqrt().max(2);
+        let side = if side * side < columns.kernel { side + 1 } else { side };
+        let step = 1;
+        Some(Self { planes, rows, columns, strip, pitch, band, ahead, step, side, runs_on, scales })
     }
 
     /// Pools `input` into `out`.
@@ -166,21 +202,24 @@ impl<S: Copy> Tiled<S> {
         execution.run(tasks, |task| {
             let bands = task * bands / tasks..(task + 1) * bands / tasks;
             let len = self.pitch * self.band + 8 * VECTOR_BYTES / size_of::<R::Partial>();
+            let (level, len) = if is_long(self.rows.kernel) { (len, 2 * len) } else { (0, len) };
             let (mut line, mut staged) = (vec![reduce.identity(); len], Vec::new());
             let (line, staged) = (&mut line[..], &mut staged);
             macro_rules! walk {
                 ($K:expr, $S:expr) => {{
                     let problem = self;
-                    let walk = Walk { reduce, problem, bands, input, out, line, staged };
+                    let walk = Walk { reduce, problem, bands, input, out, line, level, staged };
                     dispatch::<Walk<'_, '_, T, R, $K, $S>>(fold.level, walk);
                 }};
             }
             match (self.rows.kernel, self.rows.stride) {
-                (2, _) => walk!(2, 2),
+                (2, 2) => walk!(2, 2),
                 (3, 1) => walk!(3, 1),
                 (3, 2) => walk!(3, 2),
-                (5, _) => walk!(5, 1),
-                _ => walk!(7, 1),
+                (5, 1) => walk!(5, 1),
+                (7, 1) => walk!(7, 1),
+                (4.., 1) if R::IDEMPOTENT => walk!(0, 1),
+                _ => unreachable!("not walked"),
             }
         });
     }

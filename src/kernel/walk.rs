@@ -1,20 +1,20 @@
 //! Small square windows: vectors of columns walk down the rows of a band, folding them into a
 //! padded line, and then along that. All positions of a part are checked before it is walked.
 
+use std::hint::black_box;
 use std::ops::Range;
 
 use super::planes::offsets;
-use super::tile::{load_traced, onto, with_lanes};
+use super::rows::{Folded, ROWS, Rows};
+use super::tile::{onto, with_lanes};
 use super::tiled::{Part, Tiled};
 use crate::View;
 use crate::reduce::Reduce;
-use crate::simd::{Work, load_tile, prefetch, store_tile, turn_by_turn};
+use crate::simd::{Work, load_tile, store_tile, turn_by_turn};
 use crate::view::{Shared, even_and_odd};
 
-/// Windows that are folded together, with the rows they share.
-const ROWS: usize = 4;
-
-/// Reduces windows of `K` by `K` elements, `S` apart.
+/// Reduces windows of `K` by `K` elements, `S` apart; with a `K` of 0, of any size from [`ROWS`] on,
+/// one apart, by a reduction that may meet an element twice.
 pub(super) struct Walk<'a, 'v, T, R: Reduce<T>, const K: usize, const S: usize> {
     pub(super) reduce: R,
     pub(super) problem: &'a Tiled<R::Scale>,
@@ -23,6 +23,8 @@ pub(super) struct Walk<'a, 'v, T, R: Reduce<T>, const K: usize, const S: usize> 
     pub(super) out: Shared<T>,
     /// All identities.
     pub(super) line: &'a mut [R::Partial],
+    /// Where a `K` of 0 has room for another line, of what is folded of the first along it.
+    pub(super) level: usize,
     /// For a plane that ends where the array does.
     pub(super) staged: &'a mut Vec<T>,
 }
@@ -37,12 +39,17 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Work
         with_lanes!(size_of::<R::Partial>(), |L| {
             for band in self.bands.clone() {
                 for columns in self.problem.strips() {
-                    if R::PREFERS_NUMBERS
-                        && self.band::<L, { 2 * L }, { L / 2 }, true>(band, &columns)
+                    if const { K == 0 && L <= 16 } {
+                        if !R::PREFERS_NUMBERS
+                            || !self.band::<{ 2 * L }, { 4 * L }, L, true>(band, &columns)
+                        {
+                            self.band::<{ 2 * L }, { 4 * L }, L, false>(band, &columns);
+                        }
+                    } else if !R::PREFERS_NUMBERS
+                        || !self.band::<L, { 2 * L }, { L / 2 }, true>(band, &columns)
                     {
-                        continue;
+                        self.band::<L, { 2 * L }, { L / 2 }, false>(band, &columns);
                     }
-                    self.band::<L, { 2 * L }, { L / 2 }, false>(band, &columns);
                 }
             }
         });
@@ -61,6 +68,9 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Walk<'_, '
         let mut numbers = true;
         for part in self.problem.parts(band, columns) {
             numbers &= self.fold::<L, NUMBERS>(&part);
+        }
+        if numbers && const { K == 0 } {
+            self.level::<L, NUMBERS>();
         }
         if numbers {
             for part in self.problem.parts(band, columns) {
@@ -132,22 +142,45 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Walk<'_, '
         let src = if place.staged { &self.staged[..] } else { self.input.data() };
         // Outputs whose windows are not clipped.
         let whole = rows.whole.start.max(part.rows.start)..rows.whole.end.min(part.rows.end);
+        // Those that are not left to the way of clipped ones, which sums must not go: in what order
+        // they are taken depends on the window alone.
+        let outputs = match const { K == 0 } {
+            true => rows.inner(&part.rows),
+            false => part.rows.clone(),
+        };
         let (mut column, mut numbers) = (0, true);
-        let walk = Rows::<T, R, K, S, NUMBERS> { reduce, src, step: place.step };
+        let taps = self.problem.rows.kernel;
+        let walk = Rows::<T, R, K, S, NUMBERS> { reduce, src, step: place.step, taps };
         loop {
             let mut met = [reduce.identity(); L];
             let (at, to) = (place.at + column, to + column);
-            let mut o = part.rows.start;
-            while o < part.rows.end {
+            let line = &mut self.line[..];
+            let folded = &mut Folded {
+                line,
+                to,
+                first: part.rows.start,
+                pitch,
+                width,
+                in_order: const { K > 0 },
+            };
+            let (mut o, end) = (outputs.start, outputs.end);
+            if const { K == 0 } {
+                let (before, after) = (part.rows.start..o, end..part.rows.end);
+                // SAFETY: vectors of rows of the plane, and of the line.
+                unsafe {
+                    walk.clipped((rows, before, false), at, folded, &mut met);
+                    walk.clipped((rows, after, true), at, folded, &mut met);
+                }
+            }
+            while o < end {
                 turn_by_turn();
                 if o < whole.start || o >= whole.end || whole.len() < ROWS {
                     let taps = rows.clipped(&(o..o + 1));
                     let at = at.wrapping_add_signed(taps.start as isize * place.step);
                     // SAFETY: vectors of rows of the plane.
-                    let folded: [R::Partial; L] = unsafe { walk.one(at, taps.len(), &mut met) };
-                    let to = to + (o - part.rows.start) * pitch;
+                    let row: [R::Partial; L] = unsafe { walk.one(at, taps.len(), &mut met) };
                     // SAFETY: a vector of a row of the line.
-                    unsafe { store(reduce, self.line, folded, to, width) };
+                    unsafe { folded.store(o, row, reduce.identity()) };
                     o += 1;
                     continue;
                 }
@@ -158,26 +191,53 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Walk<'_, '
                 walk.prefetch(at, self.problem.ahead);
                 // SAFETY: vectors of rows of the plane.
                 let [a, b, c, d] = unsafe { walk.several::<L>(at, &mut met) };
-                let to = to + (first - part.rows.start) * pitch;
                 // Named, because indices would keep them from registers.
                 // SAFETY: vectors of rows of the line.
                 unsafe {
-                    store(reduce, self.line, a, to, width);
-                    store(reduce, self.line, b, to + pitch, width);
-                    store(reduce, self.line, c, to + 2 * pitch, width);
-                    store(reduce, self.line, d, to + 3 * pitch, width);
+                    folded.store(first, a, reduce.identity());
+                    folded.store(first + 1, b, reduce.identity());
+                    folded.store(first + 2, c, reduce.identity());
+                    folded.store(first + 3, d, reduce.identity());
                 }
                 o = first + ROWS;
             }
+            if const { K == 0 } && width < L {
+                for o in part.rows.clone() {
+                    // SAFETY: as above.
+                    unsafe { folded.end::<L>(o, reduce.identity()) };
+                }
+            }
             if NUMBERS {
-                for l in 0..L {
-                    numbers &= reduce.are_numbers(met[l]);
+                // The compiler would do these steps by halves from the first element on.
+                let met = met;
+                for &trace in black_box(&met) {
+                    numbers &= reduce.are_numbers(trace);
                 }
             }
             if column + L >= width {
                 return numbers;
             }
             column = (column + L).min(width - L);
+        }
+    }
+
+    /// Folds neighbours of the line into each element of the level.
+    #[inline(always)]
+    fn level<const L: usize, const NUMBERS: bool>(&mut self) {
+        let (side, len) = (self.problem.side, self.problem.band * self.problem.pitch);
+        let (line, level) = self.line.split_at_mut(self.level);
+        assert!(len.next_multiple_of(L) + side <= line.len() && line.len() <= level.len());
+        for at in (0..len).step_by(L) {
+            turn_by_turn();
+            // SAFETY: looked at above.
+            let mut acc: [R::Partial; L] = unsafe { load_tile(line, at) };
+            for k in 1..side {
+                // SAFETY: as above.
+                let tap = unsafe { load_tile(line, at + k) };
+                onto::<T, R, L, NUMBERS>(self.reduce, &mut acc, &tap);
+            }
+            // SAFETY: as above.
+            unsafe { store_tile(level, at, acc) };
         }
     }
 
@@ -188,8 +248,8 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Walk<'_, '
         let (n, count, first) = (part.columns.len(), part.rows.len(), part.columns.start);
         let [_, plane] = offsets(&problem.planes, part.plane);
         let out = plane + part.rows.start as isize * problem.rows.output + first as isize;
-        let from = part.done * pitch;
-        let reach = n.next_multiple_of(L) * S + N + (K - 1) * problem.step;
+        let from = if const { K == 0 } { self.level } else { 0 } + part.done * pitch;
+        let reach = n.next_multiple_of(L) * S + N + problem.columns.kernel * problem.step;
         assert!(from + (count - 1) * pitch + reach <= self.line.len(), "the line holds a band");
         let mut column = 0;
         loop {
@@ -245,6 +305,15 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Walk<'_, '
         let scale: [R::Scale; L] = unsafe { load_tile(scales, o) };
         // SAFETY: the caller's promise.
         let mut acc: [R::Partial; N] = unsafe { load_tile(self.line, from) };
+        if const { K == 0 } {
+            let (side, kernel) = (self.problem.side, self.problem.columns.kernel);
+            let last = kernel - side;
+            for at in (side..last + side).step_by(side) {
+                // SAFETY: as above.
+                let tap = unsafe { load_tile(self.line, from + at.min(last)) };
+                onto::<T, R, N, NUMBERS>(self.reduce, &mut acc, &tap);
+            }
+        }
         for k in 1..K {
             // SAFETY: as above.
             let tap = unsafe { load_tile(self.line, from + k * self.problem.step) };
@@ -269,128 +338,4 @@ struct Place {
     staged: bool,
     at: usize,
     step: isize,
-}
-
-/// Stores a vector of a row of `width` columns at `to`, and identities behind those; columns of
-/// the next row are not there yet.
-///
-/// # Safety
-/// The line has room for two vectors there.
-#[inline(always)]
-unsafe fn store<T, R: Reduce<T>, const L: usize>(
-    reduce: R,
-    line: &mut [R::Partial],
-    folded: [R::Partial; L],
-    to: usize,
-    width: usize,
-) {
-    // SAFETY: the caller's promise.
-    unsafe { store_tile(line, to, folded) };
-    if width < L {
-        // SAFETY: the caller's promise.
-        unsafe { store_tile(line, to + width, [reduce.identity(); L]) };
-    }
-}
-
-/// Rows to fold, `step` elements apart.
-#[derive(Clone, Copy)]
-struct Rows<'s, T, R, const K: usize, const S: usize, const NUMBERS: bool> {
-    reduce: R,
-    src: &'s [T],
-    step: isize,
-}
-
-impl<T: Copy, R: Reduce<T>, const K: usize, const S: usize, const NUMBERS: bool>
-    Rows<'_, T, R, K, S, NUMBERS>
-{
-    /// Asks for what is `ahead` of the last rows of [`ROWS`] windows.
-    #[inline(always)]
-    fn prefetch(self, at: usize, ahead: isize) {
-        for i in K - S..K + (ROWS - 1) * S {
-            let at = at.wrapping_add_signed(i as isize * self.step);
-            prefetch(self.src, at.wrapping_add_signed(ahead));
-        }
-    }
-
-    /// `L` elements of row `i`, counted from the one at `at`.
-    ///
-    /// # Safety
-    /// They are elements of `src`.
-    #[inline(always)]
-    unsafe fn load<const L: usize>(
-        self,
-        at: usize,
-        i: usize,
-        trace: &mut [R::Partial; L],
-    ) -> [R::Partial; L] {
-        let at = at.wrapping_add_signed(i as isize * self.step);
-        // SAFETY: the caller's promise.
-        unsafe { load_traced::<T, R, L, NUMBERS>(self.reduce, self.src, at, trace) }
-    }
-
-    /// One window's rows, `taps` of them.
-    ///
-    /// # Safety
-    /// All of them lie in `src`.
-    #[inline(always)]
-    unsafe fn one<const L: usize>(
-        self,
-        at: usize,
-        taps: usize,
-        trace: &mut [R::Partial; L],
-    ) -> [R::Partial; L] {
-        // SAFETY: the caller's promise.
-        let mut folded = unsafe { self.load(at, 0, trace) };
-        for k in 1..taps {
-            // SAFETY: as above.
-            let row = unsafe { self.load(at, k, trace) };
-            onto::<T, R, L, NUMBERS>(self.reduce, &mut folded, &row);
-        }
-        folded
-    }
-
-    /// The rows of [`ROWS`] whole windows, each loaded once.
-    ///
-    /// # Safety
-    /// All of them lie in `src`.
-    #[inline(always)]
-    unsafe fn several<const L: usize>(
-        self,
-        at: usize,
-        trace: &mut [R::Partial; L],
-    ) -> [[R::Partial; L]; ROWS] {
-        let mut folded = [[self.reduce.identity(); L]; ROWS];
-        macro_rules! fold {
-            ($row:ident, $i:expr, $($o:expr)*) => {$(
-                if $i == $o * S {
-                    folded[$o] = $row;
-                } else if ($o * S + 1..$o * S + K).contains(&$i) {
-                    onto::<T, R, L, NUMBERS>(self.reduce, &mut folded[$o], &$row);
-                }
-            )*};
-        }
-        macro_rules! rows {
-            ($($i:literal)*) => {$(
-                if $i < K + (ROWS - 1) * S {
-                    // SAFETY: the caller's promise.
-                    let row = unsafe { self.load(at, $i, trace) };
-                    fold!(row, $i, 0 1 2 3);
-                }
-            )*};
-        }
-        // The compiler unrolls short tiles first, and long ones last: a loop over rows keeps the
-        // former whole, and the latter in memory.
-        if const { L <= 16 } {
-            for i in 0..K + (ROWS - 1) * S {
-                // SAFETY: the caller's promise.
-                let row = unsafe { self.load(at, i, trace) };
-                for o in 0..ROWS {
-                    fold!(row, i, o);
-                }
-            }
-        } else {
-            rows!(0 1 2 3 4 5 6 7 8 9);
-        }
-        folded
-    }
 }

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import poolnd.nn.functional as F
-from poolnd import PoolError, nn
+from poolnd import PoolError, nn, vjp
 
 from . import irregular
 from .closeness import DTYPES, assert_equal, assert_same_bits
@@ -149,6 +149,22 @@ def test_refused_inputs(ndim: int) -> None:
 def test_an_output_of_nothing_holds_no_index() -> None:
     x, zero = np.ones((1, 1, 2)), np.zeros((1, 1, 2), np.int64)
     refuses(PoolError, "(?i)index", F.max_unpool1d, x, zero, 1, 1, 1)
+
+
+def test_large_results_are_those_of_their_planes() -> None:
+    """More than 32 MiB are allocated in another way."""
+    x = np.random.default_rng(5).standard_normal((3, 1800, 1800), np.float32)
+    values, indices = F.max_pool2d(x, 3, 1, return_indices=True)
+    sizes = {"kernel_size": 3, "stride": 1, "output_size": (1800, 1800)}
+    both = F.max_unpool2d(values, indices, **sizes)
+    assert both.nbytes > 32 << 20
+    _, pullback = vjp(F.max_pool2d, x, 3, 1)
+    gradient = pullback(values)
+    for plane in range(len(x)):
+        one = slice(plane, plane + 1)
+        assert_same_bits(both[one], F.max_unpool2d(values[one], indices[one], **sizes))
+        _, pullback = vjp(F.max_pool2d, x[one], 3, 1)
+        assert_same_bits(gradient[one], pullback(values[one]))
 
 
 @each_ndim

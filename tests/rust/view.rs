@@ -2,7 +2,10 @@
 
 use std::mem::MaybeUninit;
 
-use poolnd::{Geometry, PoolError, View, ViewMut, Window, contiguous_strides, max};
+use poolnd::{
+    Execution, Geometry, PoolError, View, ViewMut, Window, contiguous_strides, max,
+    max_backward_into, unpool_into,
+};
 
 #[test]
 fn strides_that_reach_outside_are_refused() {
@@ -130,4 +133,31 @@ fn a_result_can_be_the_next_input() {
     let twice = max(&once.view().unwrap(), &halved).unwrap();
     assert_eq!((twice.shape(), twice.data()), (&[1, 1][..], &[15][..]));
     assert_eq!(twice.into_data(), [15]);
+}
+
+#[test]
+fn zeros_need_not_be_written() {
+    // Two planes; in the second, elements meet.
+    let (indices, values) = ([4, 1, -1, 3, 3, 0], [1.5f32, -2.0, 9.0, 3.0, 0.25, 4.0]);
+    let shape = [2, 3];
+    let indices = View::new(&indices, &shape).unwrap();
+    let values = View::new(&values, &shape).unwrap();
+    let execution = Execution::single_threaded();
+    let mut sums = [0f32; 10];
+    // SAFETY: ten zeros, borrowed for as long as the view.
+    let out = unsafe {
+        ViewMut::from_raw_parts(sums.as_mut_ptr(), &[2, 5], &[5, 1]).unwrap().assume_zeroed()
+    };
+    max_backward_into(&execution, &[1], &values, &indices, out).unwrap();
+    assert_eq!(sums, [0.0, -2.0, 0.0, 0.0, 1.5, 4.0, 0.0, 0.0, 3.25, 0.0]);
+
+    let indices = [4, 1, 0, 3, 3, 0];
+    let indices = View::new(&indices, &shape).unwrap();
+    let mut last = [0f32; 10];
+    // SAFETY: as above.
+    let out = unsafe {
+        ViewMut::from_raw_parts(last.as_mut_ptr(), &[2, 5], &[5, 1]).unwrap().assume_zeroed()
+    };
+    unpool_into(&execution, &[1], &values, &indices, out).unwrap();
+    assert_eq!(last, [9.0, -2.0, 0.0, 0.0, 1.5, 4.0, 0.0, 0.0, 0.25, 0.0]);
 }

@@ -8,6 +8,9 @@ use crate::simd::{Work, dispatch};
 use crate::view::Shared;
 use crate::{Execution, PoolError, View, ViewMut};
 
+/// Bytes of the smallest pages that memory is mapped in.
+const PAGE_BYTES: usize = 4096;
+
 /// What becomes of the elements that are put at the same position.
 pub(crate) trait Meet<T>: Copy + Send + Sync {
     /// What they are joined in.
@@ -213,11 +216,19 @@ impl<T: Copy + Default + Send + Sync, M: Meet<T>> Scatter<'_, T, M> {
     /// must be joined instead.
     fn write(&self, block: Block<3>) -> Result<bool, PoolError> {
         let Self { pointed, indices, out, skips, meet, .. } = *self;
-        if !self.is_zeroed {
-            for runs in pointed.runs(block) {
-                for (at, _) in runs.each() {
-                    // SAFETY: the block's elements of the target, which belong to this task.
-                    unsafe { out.run(at, runs.len) }.fill(MaybeUninit::new(T::default()));
+        let zero = MaybeUninit::new(T::default());
+        for runs in pointed.runs(block) {
+            for (at, _) in runs.each() {
+                // SAFETY: the block's elements of the target, which belong to this task.
+                let elements = unsafe { out.run(at, runs.len) };
+                if self.is_zeroed {
+                    // A page that is read before it is written is mapped twice.
+                    elements
+                        .iter_mut()
+                        .step_by(PAGE_BYTES / size_of::<T>())
+                        .for_each(|e| *e = zero);
+                } else {
+                    elements.fill(zero);
                 }
             }
         }

@@ -3,6 +3,7 @@
 //! [`elements!`](self) at the end of this file is the core's one list of dtypes.
 
 use std::fmt::Debug;
+use std::marker::PhantomData;
 
 use half::{bf16, f16};
 
@@ -183,6 +184,11 @@ pub trait Mean: Element {
     const NARROW_TAPS: u64;
     /// The largest window that [`Self::Middle`] is used for.
     const MIDDLE_TAPS: u64;
+    /// For long windows that share their elements with neighbours: exact.
+    type Running: Accumulator<Self>;
+    /// The largest window that [`Self::Running`] is used for: 0 if sums are not exact, or their
+    /// division takes longer than everything else.
+    const RUNNING_TAPS: u64;
 }
 
 /// A type that sums elements of `T` and divides the sum.
@@ -199,6 +205,8 @@ pub trait Accumulator<T>: Copy + Send + Sync + 'static {
     fn load(value: T) -> Self;
     /// The sum of two sums; integers of 64 bits wrap around.
     fn plus(self, other: Self) -> Self;
+    /// The sum without one that was added to it: exactly what it was before, if it is of integers.
+    fn minus(self, other: Self) -> Self;
     /// Prepares a divisor; 0, of a window without elements, gives NaN or the integer 0.
     fn scale(divisor: i64) -> Self::Scale;
     /// The sum divided: rounded to nearest for floats; truncated toward zero for integers and
@@ -223,6 +231,11 @@ macro_rules! float_sums {
             #[inline(always)]
             fn plus(self, other: Self) -> Self {
                 self + other
+            }
+
+            #[inline(always)]
+            fn minus(self, other: Self) -> Self {
+                self - other
             }
 
             fn scale(divisor: i64) -> $sum {
@@ -252,24 +265,34 @@ float_sums! {
     f32: bf16, true, widen_bf16, |d| d, |sum, d| narrow_bf16(sum / d);
 }
 
-/// Integer sums that are exact and divided by multiplication: adding a half before multiplying
-/// with the reciprocal keeps every quotient clear of the next integer, as long as the sum has
-/// fewer bits than the float (`(sum + 0.5) / d` is at least `0.5 / d` away from any integer).
+/// An integer sum `I` that is exact, divided by multiplication in `F`: adding a half before
+/// multiplying with the reciprocal keeps every quotient clear of the next integer, as long as the
+/// sum has two bits fewer than the float, or the quotient few (`(sum + 0.5) / d` is at least
+/// `0.5 / d` away from any integer).
+#[derive(Debug, Clone, Copy)]
+#[repr(transparent)]
+pub struct Sum<I, F>(I, PhantomData<F>);
+
 macro_rules! small_integer_sums {
     ($($sum:ty, $float:ty: $element:ty;)*) => {$(
-        impl Accumulator<$element> for $sum {
+        impl Accumulator<$element> for Sum<$sum, $float> {
             type Scale = $float;
-            const ZERO: Self = 0;
+            const ZERO: Self = Self(0, PhantomData);
             const COMMON: bool = true;
 
             #[inline(always)]
             fn load(value: $element) -> Self {
-                <$sum>::from(value)
+                Self(value.into(), PhantomData)
             }
 
             #[inline(always)]
             fn plus(self, other: Self) -> Self {
-                self.wrapping_add(other)
+                Self(self.0.wrapping_add(other.0), PhantomData)
+            }
+
+            #[inline(always)]
+            fn minus(self, other: Self) -> Self {
+                Self(self.0.wrapping_sub(other.0), PhantomData)
             }
 
             fn scale(divisor: i64) -> $float {
@@ -278,9 +301,9 @@ macro_rules! small_integer_sums {
 
             #[inline(always)]
             fn finish(self, scale: $float) -> $element {
-                let is_negative = self < <Self as Accumulator<$element>>::ZERO;
+                let is_negative = self.0 < <$sum>::default();
                 let half: $float = if is_negative { -0.5 } else { 0.5 };
-                let quotient = (self as $float + half) * scale;
+                let quotient = (self.0 as $float + half) * scale;
                 let clamped = quotient.max(<$element>::MIN.into()).min(<$element>::MAX.into());
                 // A cast would clamp again, one element at a time.
                 // SAFETY: not NaN, and within the range of an element, so of an i32.
@@ -290,17 +313,15 @@ macro_rules! small_integer_sums {
     )*};
 }
 
-mod small {
-    use super::Accumulator;
-
-    small_integer_sums! {
-        u16, f32: u8;
-        i16, f32: i8;
-        u32, f64: u8;
-        i32, f64: i8;
-        u32, f64: u16;
-        i32, f64: i16;
-    }
+small_integer_sums! {
+    u16, f32: u8;
+    i16, f32: i8;
+    u32, f32: u8;
+    i32, f32: i8;
+    u32, f64: u8;
+    i32, f64: i8;
+    u32, f64: u16;
+    i32, f64: i16;
 }
 
 /// Integer sums of 64 bits, divided as integers; what does not fit becomes the nearest that does.
@@ -319,6 +340,11 @@ macro_rules! wide_integer_sums {
             #[inline(always)]
             fn plus(self, other: Self) -> Self {
                 self.wrapping_add(other)
+            }
+
+            #[inline(always)]
+            fn minus(self, other: Self) -> Self {
+                self.wrapping_sub(other)
             }
 
             fn scale(divisor: i64) -> i64 {
@@ -351,7 +377,8 @@ pub struct Truth(u8);
 /// its averages with the window sizes up to which they are used.
 macro_rules! elements {
     ($($type:ty, $frequent:literal: $ordered:ty, |$value:ident| $to:expr, $from:expr, $position:ty
-        $(, sums $narrow:ty = $narrow_taps:expr, $middle:ty = $middle_taps:expr, $wide:ty)?;)*) => {$(
+        $(, sums $narrow:ty = $narrow_taps:expr, $middle:ty = $middle_taps:expr, $wide:ty,
+        running $running:ty = $running_taps:expr)?;)*) => {$(
         impl Element for $type {
             type Ordered = $ordered;
             type Position = $position;
@@ -375,6 +402,8 @@ macro_rules! elements {
             type Wide = $wide;
             const NARROW_TAPS: u64 = $narrow_taps;
             const MIDDLE_TAPS: u64 = $middle_taps;
+            type Running = $running;
+            const RUNNING_TAPS: u64 = $running_taps;
         })?
     )*};
 }
@@ -382,20 +411,30 @@ macro_rules! elements {
 elements! {
     bool, false: u8, |x| u8::from(x), x != 0, u16;
     Truth, false: u8, |x| u8::from(x.0 != 0), Truth(x), u16;
-    u8, true: u8, |x| x, x, u16, sums u16 = 257, u32 = 1 << 24, u64;
-    i8, false: i8, |x| x, x, u16, sums i16 = 255, i32 = 1 << 24, i64;
-    u16, false: u16, |x| x, x, u16, sums u32 = 1 << 16, u32 = 1 << 16, u64;
-    i16, false: i16, |x| x, x, u16, sums i32 = 1 << 16, i32 = 1 << 16, i64;
-    u32, false: u32, |x| x, x, u32, sums u64 = u64::MAX, u64 = u64::MAX, u64;
-    i32, false: i32, |x| x, x, u32, sums i64 = u64::MAX, i64 = u64::MAX, i64;
-    u64, false: u64, |x| x, x, u64, sums u64 = u64::MAX, u64 = u64::MAX, u64;
-    i64, false: i64, |x| x, x, u64, sums i64 = u64::MAX, i64 = u64::MAX, i64;
-    f32, true: f32, |x| x, x, u32, sums f64 = u64::MAX, f64 = u64::MAX, f64;
-    f64, true: f64, |x| x, x, u64, sums f64 = u64::MAX, f64 = u64::MAX, f64;
+    u8, true: u8, |x| x, x, u16, sums Sum<u16, f32> = 257,
+        Sum<u32, f64> = 1 << 24, u64, running Sum<u32, f32> = 1 << 14;
+    i8, false: i8, |x| x, x, u16, sums Sum<i16, f32> = 255,
+        Sum<i32, f64> = 1 << 24, i64, running Sum<i32, f32> = 1 << 14;
+    u16, false: u16, |x| x, x, u16, sums Sum<u32, f64> = 1 << 16,
+        Sum<u32, f64> = 1 << 16, u64, running Sum<u32, f64> = 1 << 16;
+    i16, false: i16, |x| x, x, u16, sums Sum<i32, f64> = 1 << 16,
+        Sum<i32, f64> = 1 << 16, i64, running Sum<i32, f64> = 1 << 16;
+    u32, false: u32, |x| x, x, u32, sums u64 = u64::MAX, u64 = u64::MAX, u64,
+        running u64 = 0;
+    i32, false: i32, |x| x, x, u32, sums i64 = u64::MAX, i64 = u64::MAX, i64,
+        running i64 = 0;
+    u64, false: u64, |x| x, x, u64, sums u64 = u64::MAX, u64 = u64::MAX, u64,
+        running u64 = 0;
+    i64, false: i64, |x| x, x, u64, sums i64 = u64::MAX, i64 = u64::MAX, i64,
+        running i64 = 0;
+    f32, true: f32, |x| x, x, u32, sums f64 = u64::MAX, f64 = u64::MAX, f64,
+        running f64 = 0;
+    f64, true: f64, |x| x, x, u64, sums f64 = u64::MAX, f64 = u64::MAX, f64,
+        running f64 = 0;
     f16, true: HalfKey<F16_INFINITY>, |x| HalfKey::from_bits(x.to_bits()),
-        f16::from_bits(x.to_bits()), u16, sums f32 = 1 << 12, f32 = 1 << 12, f64;
+        f16::from_bits(x.to_bits()), u16, sums f32 = 1 << 12, f32 = 1 << 12, f64, running f32 = 0;
     bf16, true: HalfKey<BF16_INFINITY>, |x| HalfKey::from_bits(x.to_bits()),
-        bf16::from_bits(x.to_bits()), u16, sums f32 = 1 << 12, f32 = 1 << 12, f64;
+        bf16::from_bits(x.to_bits()), u16, sums f32 = 1 << 12, f32 = 1 << 12, f64, running f32 = 0;
 }
 
 #[cfg(test)]
@@ -418,25 +457,30 @@ mod tests {
         assert!(every.into_iter().all(|x| f16::from_ordered(x.to_ordered()) == x));
     }
 
+    /// Divides every `step`th sum of `sums` in `Sum<$sum, $float>`.
+    macro_rules! assert_divides {
+        ($sum:ty, $float:ty: $element:ty, $sums:expr, $step:expr, $divisor:expr) => {
+            let (limits, divisor) = ((<$element>::MIN.into(), <$element>::MAX.into()), $divisor);
+            let scale = <Sum<$sum, $float> as Accumulator<$element>>::scale(divisor);
+            for sum in $sums.step_by($step) {
+                let expected = (i64::from(sum) / divisor).clamp(limits.0, limits.1) as $element;
+                let sum_of = Sum::<$sum, $float>(sum, PhantomData);
+                let quotient = Accumulator::<$element>::finish(sum_of, scale);
+                assert_eq!(quotient, expected, "{sum} / {divisor}");
+            }
+        };
+    }
+
     #[test]
     fn integer_sums_truncate_toward_zero() {
-        for divisor in [1i64, 2, 3, 7, 9, 49, 255, -3, 1 << 40] {
-            for sum in (0..=u16::MAX).step_by(1) {
-                let expected = (i64::from(sum) / divisor).clamp(0, 255) as u8;
-                let narrow =
-                    Accumulator::<u8>::finish(sum, <u16 as Accumulator<u8>>::scale(divisor));
-                let wide = Accumulator::<u8>::finish(
-                    u32::from(sum),
-                    <u32 as Accumulator<u8>>::scale(divisor),
-                );
-                assert_eq!((narrow, wide), (expected, expected), "{sum} / {divisor}");
-            }
-            for sum in i16::MIN..=i16::MAX {
-                let expected = (i64::from(sum) / divisor).clamp(-128, 127) as i8;
-                let narrow =
-                    Accumulator::<i8>::finish(sum, <i16 as Accumulator<i8>>::scale(divisor));
-                assert_eq!(narrow, expected, "{sum} / {divisor}");
-            }
+        for divisor in [1i64, 2, 3, 7, 9, 49, 255, 961, 16383, -3, 1 << 40] {
+            assert_divides!(u16, f32: u8, 0..=u16::MAX, 1, divisor);
+            assert_divides!(i16, f32: i8, i16::MIN..=i16::MAX, 1, divisor);
+            let running = (255 << 14, 128 << 14);
+            assert_divides!(u32, f32: u8, 0..=running.0, 1, divisor);
+            assert_divides!(i32, f32: i8, -running.1..=running.1, 1, divisor);
+            assert_divides!(u32, f64: u8, 0..=u32::MAX, 9973, divisor);
+            assert_divides!(i32, f64: i16, i32::MIN..=i32::MAX, 9973, divisor);
         }
     }
 }

@@ -200,7 +200,7 @@ pub(super) fn one_by_one(axis: &Axis) -> bool {
 /// Taps that are `step` apart, counted in windows of a level.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Group {
-    /// Level 0 are the columns; a window of level `l` is `RADIX^l` taps long.
+    /// Level 0 are the columns; a window of level `l` is `radix^l` taps long.
     pub(crate) level: u32,
     /// The first tap of the window that it covers.
     pub(crate) tap: usize,
@@ -208,10 +208,11 @@ pub(crate) struct Group {
 }
 
 /// Long windows are put together from shorter ones that their neighbours use too: a level is the
-/// reduction of [`RADIX`](Levels::RADIX) neighbours of the level below.
+/// reduction of `radix` neighbours of the level below.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Levels {
     pub(crate) count: u32,
+    pub(crate) radix: usize,
     /// Columns between taps.
     pub(crate) step: usize,
     kernel: usize,
@@ -219,31 +220,36 @@ pub(crate) struct Levels {
 }
 
 impl Levels {
-    pub(crate) const RADIX: usize = 4;
-
     /// Levels at most, so that a window has no more than four groups.
     const MOST: u32 = 3;
 
-    /// No levels: windows are reduced tap by tap.
-    pub(crate) const NONE: Self = Self { count: 0, step: 1, kernel: 0, overlap: false };
+    /// The largest radix: with the most levels of it, a level is longer than usual windows are.
+    const LARGEST: usize = 8;
 
-    /// The cheapest number of levels, by loads and stores per output; windows may `overlap` where
-    /// meeting an element twice changes nothing.
+    /// Windows too short for levels.
+    const SHORT: usize = 8;
+
+    /// No levels: windows are reduced tap by tap.
+    pub(crate) const NONE: Self = Self { count: 0, radix: 1, step: 1, kernel: 0, overlap: false };
+
+    /// The cheapest levels, by loads and stores per output; windows may `overlap` where meeting an
+    /// element twice changes nothing.
     pub(crate) fn new(axis: &Axis, overlap: bool) -> Self {
         let Rule::Sliding { kernel, stride, dilation: step, .. } = axis.rule else {
             return Self::NONE;
         };
-        if one_by_one(axis) || kernel < 2 * Self::RADIX {
+        if one_by_one(axis) || kernel < Self::SHORT {
             return Self::NONE;
         }
-        let cost = |count: u32| {
-            let levels = Self { count, step, kernel, overlap };
+        let of = |count, radix| Self { count, radix, step, kernel, overlap };
+        let some = (1..=Self::MOST)
+            .flat_map(|count| (2..=Self::LARGEST).map(move |radix| of(count, radix)))
+            .filter(|levels| levels.radix.pow(levels.count) <= kernel);
+        let cost = |levels: &Self| {
             let taps: usize = levels.groups().iter().map(|group| group.count).sum();
-            taps + stride.saturating_mul(count as usize * (Self::RADIX + 2))
+            taps + stride.saturating_mul(levels.count as usize * (levels.radix + 2))
         };
-        let most = kernel.ilog(Self::RADIX).min(Self::MOST);
-        let count = (0..=most).min_by_key(|&count| cost(count));
-        Self { count: count.unwrap_or(0), step, kernel, overlap }
+        std::iter::once(of(0, 1)).chain(some).min_by_key(cost).unwrap_or(Self::NONE)
     }
 
     /// How a window is put together, from its first tap to its last.
@@ -251,7 +257,7 @@ impl Levels {
         let mut groups = SmallVec::new();
         let (mut tap, mut level) = (0, self.count);
         loop {
-            let long = Self::RADIX.pow(level);
+            let long = self.radix.pow(level);
             let count = (self.kernel - tap) / long;
             if count > 0 {
                 groups.push(Group { level, tap, count });

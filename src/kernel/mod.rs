@@ -32,6 +32,8 @@ mod plan;
 pub(crate) mod planes;
 #[allow(unsafe_code)]
 mod rows;
+#[allow(unsafe_code)]
+pub(crate) mod running;
 mod scales;
 #[allow(unsafe_code)]
 mod scan;

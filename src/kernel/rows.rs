@@ -11,6 +11,9 @@ use crate::simd::{load_tile, prefetch, store_tile, turn_by_turn};
 /// Windows that are folded together, with the rows they share.
 pub(super) const ROWS: usize = 4;
 
+/// The same for windows of more rows than a group of these has.
+pub(super) const MANY: usize = 8;
+
 /// Where the folded rows of a vector of columns are kept.
 pub(super) struct Folded<'l, P> {
     pub(super) line: &'l mut [P],
@@ -55,6 +58,48 @@ impl<P: Copy> Folded<'_, P> {
     }
 }
 
+/// A function that folds the rows of `$count` whole windows, those that all of them have once: the
+/// last window's are first given those of the windows before, from the last to the first, and then
+/// all windows those that follow. Tiles are named, because indices would keep them from registers.
+macro_rules! sharing {
+    ($name:ident, $count:literal, $last:ident, ($($earlier:ident $before:literal),*),
+     ($second:ident, $($later:ident $after:literal),*), $all:expr) => {
+        /// The rows of as many whole windows as it says.
+        ///
+        /// # Safety
+        /// All of them lie in `src`, and windows have no fewer rows than there are windows.
+        #[inline(always)]
+        pub(super) unsafe fn $name<const L: usize>(
+            self,
+            at: usize,
+            trace: &mut [R::Partial; L],
+        ) -> [[R::Partial; L]; $count] {
+            let (reduce, n) = (self.reduce, self.taps);
+            // SAFETY: the caller's promise.
+            unsafe {
+                let start = at.wrapping_add_signed(($count - 1) * self.step);
+                // The compiler takes tiles that a loop carries apart, unless that ends in memory.
+                let shared: [R::Partial; L] = self.one(start, n - ($count - 1), trace);
+                let $last = load_tile(black_box(&shared[..]), 0);
+                let acc = $last;
+                $(
+                    let acc =
+                        combined::<T, R, L, NUMBERS>(reduce, self.load(at, $before, trace), acc);
+                    let $earlier = acc;
+                )*
+                let acc = self.load(at, n, trace);
+                let $second = combined::<T, R, L, NUMBERS>(reduce, $second, acc);
+                $(
+                    let acc =
+                        combined::<T, R, L, NUMBERS>(reduce, acc, self.load(at, n + $after, trace));
+                    let $later = combined::<T, R, L, NUMBERS>(reduce, $later, acc);
+                )*
+                $all
+            }
+        }
+    };
+}
+
 /// Rows to fold, `step` elements apart.
 #[derive(Clone, Copy)]
 pub(super) struct Rows<'s, T, R, const K: usize, const S: usize, const NUMBERS: bool> {
@@ -68,10 +113,10 @@ pub(super) struct Rows<'s, T, R, const K: usize, const S: usize, const NUMBERS: 
 impl<T: Copy, R: Reduce<T>, const K: usize, const S: usize, const NUMBERS: bool>
     Rows<'_, T, R, K, S, NUMBERS>
 {
-    /// Asks for what is `ahead` of the last rows of [`ROWS`] windows.
+    /// Asks for what is `ahead` of the last rows of some `windows`.
     #[inline(always)]
-    pub(super) fn prefetch(self, at: usize, ahead: isize) {
-        for i in self.taps - S..self.taps + (ROWS - 1) * S {
+    pub(super) fn prefetch(self, windows: usize, at: usize, ahead: isize) {
+        for i in self.taps - S..self.taps + (windows - 1) * S {
             let at = at.wrapping_add_signed(i as isize * self.step);
             prefetch(self.src, at.wrapping_add_signed(ahead));
         }
@@ -126,7 +171,7 @@ impl<T: Copy, R: Reduce<T>, const K: usize, const S: usize, const NUMBERS: bool>
     ) -> [[R::Partial; L]; ROWS] {
         if const { K == 0 } {
             // SAFETY: the caller's promise.
-            return unsafe { self.sharing(at, trace) };
+            return unsafe { self.four(at, trace) };
         }
         let mut folded = [[self.reduce.identity(); L]; ROWS];
         macro_rules! fold {
@@ -163,35 +208,15 @@ impl<T: Copy, R: Reduce<T>, const K: usize, const S: usize, const NUMBERS: bool>
         folded
     }
 
-    /// The rows of [`ROWS`] whole windows, those that all of them have folded once.
-    ///
-    /// # Safety
-    /// All of them lie in `src`.
-    #[inline(always)]
-    unsafe fn sharing<const L: usize>(
-        self,
-        at: usize,
-        trace: &mut [R::Partial; L],
-    ) -> [[R::Partial; L]; ROWS] {
-        let (reduce, n) = (self.reduce, self.taps);
-        // SAFETY: the caller's promise.
-        unsafe {
-            let fourth = at.wrapping_add_signed(3 * self.step);
-            // The compiler takes tiles that a loop carries apart, unless that ends in memory.
-            let shared: [R::Partial; L] = self.one(fourth, n - 3, trace);
-            let d = load_tile(black_box(&shared[..]), 0);
-            let c = combined::<T, R, L, NUMBERS>(reduce, self.load(at, 2, trace), d);
-            let b = combined::<T, R, L, NUMBERS>(reduce, self.load(at, 1, trace), c);
-            let a = combined::<T, R, L, NUMBERS>(reduce, self.load(at, 0, trace), b);
-            let e = self.load(at, n, trace);
-            let b = combined::<T, R, L, NUMBERS>(reduce, b, e);
-            let e = combined::<T, R, L, NUMBERS>(reduce, e, self.load(at, n + 1, trace));
-            let c = combined::<T, R, L, NUMBERS>(reduce, c, e);
-            let e = combined::<T, R, L, NUMBERS>(reduce, e, self.load(at, n + 2, trace));
-            let d = combined::<T, R, L, NUMBERS>(reduce, d, e);
-            [a, b, c, d]
-        }
-    }
+    sharing!(four, 4, d, (c 2, b 1, a 0), (b, c 1, d 2), [a, b, c, d]);
+    sharing!(
+        eight,
+        8,
+        h,
+        (g 6, f 5, e 4, d 3, c 2, b 1, a 0),
+        (b, c 1, d 2, e 3, f 4, g 5, h 6),
+        [a, b, c, d, e, f, g, h]
+    );
 
     /// Stores what clipped windows have, `backward` of those from the last on that end where the
     /// rows do: every one has what the one before has, and more. Row 0 is at `at`.

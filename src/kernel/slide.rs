@@ -6,8 +6,8 @@ use std::mem::MaybeUninit;
 use smallvec::SmallVec;
 
 use super::band::{Bases, OutputRow};
-use super::line::{Apart, Levels, PARTS, Runs, Slide, Stretch};
-use super::tile::{in_tiles, tiles, with_lanes};
+use super::line::{Apart, PARTS, Runs, Slide, Stretch};
+use super::tile::{fold_neighbours, in_tiles, with_lanes};
 use crate::reduce::{Reduce, combine};
 use crate::simd::{Work, load_tile, turn_by_turn};
 use crate::view::{Shared, even_and_odd};
@@ -64,7 +64,7 @@ unsafe fn fold_tile<P: Copy, const L: usize>(
 /// another; what comes of columns of two rows is not used.
 pub(crate) struct FoldLevels<'a, T, R: Reduce<T>, const NUMBERS: bool> {
     pub(crate) reduce: R,
-    /// The rows, and a vector more.
+    /// The rows, and two vectors more.
     pub(crate) folded: &'a [R::Partial],
     pub(crate) levels: &'a mut [R::Partial],
     pub(crate) columns: usize,
@@ -78,30 +78,18 @@ impl<T: Copy, R: Reduce<T>, const NUMBERS: bool> Work for FoldLevels<'_, T, R, N
     fn run(self) {
         let Self { reduce, folded, levels, mut columns, slide } = self;
         let mut source = folded;
+        let radix = slide.levels.radix;
         let (mut step, mut rest) = (slide.levels.step * slide.lanes, levels);
         for _ in 0..slide.levels.count {
             let (level, others) = rest.split_at_mut(slide.level_len);
-            columns = columns.saturating_sub((Levels::RADIX - 1) * step);
+            columns = columns.saturating_sub((radix - 1) * step);
             with_lanes!(size_of::<R::Partial>(), |L| {
-                let n = columns.div_ceil(L);
-                let mut taps = [tiles::<_, L>(source, 0, n); Levels::RADIX];
-                for k in 1..Levels::RADIX {
-                    taps[k] = tiles(source, k * step, n);
-                }
-                let results = &mut level.as_chunks_mut::<L>().0[..n];
-                for i in 0..n {
-                    turn_by_turn();
-                    let mut acc = taps[0][i];
-                    for k in 1..Levels::RADIX {
-                        for l in 0..L {
-                            acc[l] = combine::<T, R, NUMBERS>(reduce, acc[l], taps[k][i][l]);
-                        }
-                    }
-                    results[i] = acc;
-                }
+                const TWO: usize = 2 * L;
+                let taps = [radix, step];
+                fold_neighbours::<T, R, TWO, NUMBERS>(reduce, source, level, taps, columns);
             });
             (source, rest) = (level, others);
-            step *= Levels::RADIX;
+            step *= radix;
         }
     }
 }
@@ -294,7 +282,7 @@ impl<T: Copy, R: Reduce<T>, const S: usize, const NUMBERS: bool> FoldRuns<'_, T,
                 0 => 0,
                 level => slide.levels_at + (level as usize - 1) * slide.level_len - rows[0].line,
             };
-            let long = Levels::RADIX.pow(group.level);
+            let long = slide.levels.radix.pow(group.level);
             taps.extend((0..group.count).map(|i| base + (group.tap + i * long) * step));
         }
         taps

@@ -5,7 +5,7 @@
 //! number is known only at run time, carries nothing but registers.
 
 use crate::reduce::{Reduce, combine};
-use crate::simd::load_tile;
+use crate::simd::{load_tile, store_tile, turn_by_turn};
 
 /// Runs `$body` for tiles that cover `0..$n`, each with a constant width `$L` and its position `$at`.
 ///
@@ -155,6 +155,33 @@ pub(crate) fn combined<T, R: Reduce<T>, const L: usize, const NUMBERS: bool>(
 ) -> [R::Partial; L] {
     onto::<T, R, L, NUMBERS>(reduce, &mut earlier, &later);
     earlier
+}
+
+/// Folds each of `len` elements of a line, and as many more as fill a vector, with those after it
+/// that lie `step` apart: `taps` with it.
+#[inline(always)]
+pub(crate) fn fold_neighbours<T, R: Reduce<T>, const L: usize, const NUMBERS: bool>(
+    reduce: R,
+    line: &[R::Partial],
+    level: &mut [R::Partial],
+    [taps, step]: [usize; 2],
+    len: usize,
+) {
+    let reach = len.next_multiple_of(L);
+    assert!(reach + (taps - 1) * step <= line.len() && reach <= level.len(), "lines have room");
+    for at in (0..len).step_by(L) {
+        turn_by_turn();
+        // SAFETY: looked at above.
+        let mut acc: [R::Partial; L] = unsafe { load_tile(line, at) };
+        for k in 1..taps {
+            turn_by_turn();
+            // SAFETY: as above.
+            let tap = unsafe { load_tile(line, at + k * step) };
+            onto::<T, R, L, NUMBERS>(reduce, &mut acc, &tap);
+        }
+        // SAFETY: as above.
+        unsafe { store_tile(level, at, acc) };
+    }
 }
 
 /// Bytes of one vector in [`in_tiles`].

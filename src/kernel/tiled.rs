@@ -70,6 +70,13 @@ impl Side {
     }
 }
 
+/// The pooled axes, if there are two, windows of neighbours along both.
+pub(super) fn sides(geometry: &Geometry, strides: [&[isize]; 2]) -> Option<[Side; 2]> {
+    let [(row_axis, rows), (column_axis, columns)] = geometry.pooled() else { return None };
+    let side = |axis: usize, windows| Side::new(windows, strides.map(|strides| strides[axis]));
+    Some([side(*row_axis, rows)?, side(*column_axis, columns)?])
+}
+
 /// Windows up to which folding all their rows takes less time than two scans.
 const LONG: usize = 16;
 
@@ -111,9 +118,12 @@ pub(crate) struct Tiled<S> {
     /// Elements of the line between the taps of a window: 1, which the compiler is not to know, as
     /// it would load what two taps share once and put vectors together from that.
     pub(super) step: usize,
-    /// Elements of the line that those of a level are folded from: as many of the level, or one less,
-    /// are in a window.
+    /// Whether windows of a size known at run time are folded in two vectors at a time.
+    pub(super) is_wide: bool,
+    /// Elements of the line that those of a level are folded from.
     pub(super) side: usize,
+    /// How many of the level, one after the other, are in a window; its last may lie across two.
+    pub(super) several: usize,
     /// Whether output rows follow one another through all planes.
     runs_on: bool,
     pub(super) scales: Scales<S>,
@@ -140,9 +150,7 @@ impl<S: Copy> Tiled<S> {
         strides: [&[isize]; 2],
         known: impl Fn(usize, usize, usize) -> bool,
     ) -> Option<Self> {
-        let [(row_axis, rows), (column_axis, columns)] = geometry.pooled() else { return None };
-        let side = |axis: usize, windows| Side::new(windows, strides.map(|strides| strides[axis]));
-        let (rows, columns) = (side(*row_axis, rows)?, side(*column_axis, columns)?);
+        let [rows, columns] = sides(geometry, strides)?;
         let size = const { size_of::<R::Partial>() };
         let lanes = const { VECTOR_BYTES / size_of::<R::Partial>() };
         let known = known(columns.kernel, columns.stride, columns.len * size_of::<T>())
@@ -160,7 +168,8 @@ impl<S: Copy> Tiled<S> {
         let reach = (strip - 1) * columns.stride + columns.kernel;
         let pitch = reach.max(columns.before + columns.len.min(strip * columns.stride));
         // Rows of long windows are not folded in order: a vector more does not reach the next.
-        let vector = if lanes > 16 { lanes } else { 2 * lanes };
+        let is_wide = is_long(rows.kernel) && strip > lanes;
+        let vector = if is_wide { 2 * lanes } else { lanes };
         let apart = is_long(rows.kernel) && columns.len < vector;
         let pitch = if apart { pitch.max(columns.len + vector) } else { pitch };
         let band = (LINE_BYTES / (pitch * size)).max(1);
@@ -183,8 +192,23 @@ impl<S: Copy> Tiled<S> {
         };
         let side = columns.kernel.isqrt().max(2);
         let side = if side * side < columns.kernel { side + 1 } else { side };
+        let several = columns.kernel / side;
         let step = 1;
-        Some(Self { planes, rows, columns, strip, pitch, band, ahead, step, side, runs_on, scales })
+        Some(Self {
+            planes,
+            rows,
+            columns,
+            strip,
+            pitch,
+            band,
+            ahead,
+            step,
+            is_wide,
+            side,
+            several,
+            runs_on,
+            scales,
+        })
     }
 
     /// Pools `input` into `out`.

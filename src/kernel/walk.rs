@@ -5,12 +5,12 @@ use std::hint::black_box;
 use std::ops::Range;
 
 use super::planes::offsets;
-use super::rows::{Folded, ROWS, Rows};
-use super::tile::{onto, with_lanes};
+use super::rows::{Folded, MANY, ROWS, Rows};
+use super::tile::{fold_neighbours, onto, with_lanes};
 use super::tiled::{Part, Tiled};
 use crate::View;
 use crate::reduce::Reduce;
-use crate::simd::{Work, load_tile, store_tile, turn_by_turn};
+use crate::simd::{Work, load_tile, turn_by_turn};
 use crate::view::{Shared, even_and_odd};
 
 /// Reduces windows of `K` by `K` elements, `S` apart; with a `K` of 0, of any size from [`ROWS`] on,
@@ -39,16 +39,10 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Work
         with_lanes!(size_of::<R::Partial>(), |L| {
             for band in self.bands.clone() {
                 for columns in self.problem.strips() {
-                    if const { K == 0 && L <= 16 } {
-                        if !R::PREFERS_NUMBERS
-                            || !self.band::<{ 2 * L }, { 4 * L }, L, true>(band, &columns)
-                        {
-                            self.band::<{ 2 * L }, { 4 * L }, L, false>(band, &columns);
-                        }
-                    } else if !R::PREFERS_NUMBERS
-                        || !self.band::<L, { 2 * L }, { L / 2 }, true>(band, &columns)
-                    {
-                        self.band::<L, { 2 * L }, { L / 2 }, false>(band, &columns);
+                    if const { K == 0 } && self.problem.is_wide {
+                        self.rows::<{ 2 * L }, { 4 * L }, L>(band, &columns);
+                    } else {
+                        self.rows::<L, { 2 * L }, { L / 2 }>(band, &columns);
                     }
                 }
             }
@@ -57,6 +51,19 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Work
 }
 
 impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Walk<'_, '_, T, R, K, S> {
+    /// Reduces the windows of a band in a strip, first as if all elements were numbers if that takes
+    /// less time.
+    #[inline(always)]
+    fn rows<const L: usize, const TWICE: usize, const HALF: usize>(
+        &mut self,
+        band: usize,
+        columns: &Range<usize>,
+    ) {
+        if !R::PREFERS_NUMBERS || !self.band::<L, TWICE, HALF, true>(band, columns) {
+            self.band::<L, TWICE, HALF, false>(band, columns);
+        }
+    }
+
     /// Reduces the windows of a band in a strip in vectors of `L` elements, of `TWICE` and `HALF` as
     /// many for single steps; gives whether that was right: not if `NUMBERS` was said of others.
     #[inline(always)]
@@ -184,11 +191,30 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Walk<'_, '
                     o += 1;
                     continue;
                 }
+                let many = const { K == 0 } && o + MANY <= whole.end && taps > MANY;
                 // The last repeat some of the ones before.
-                let first = o.min(whole.end - ROWS);
+                let first = if many { o } else { o.min(whole.end - ROWS) };
                 let start = (first * S - rows.before) as isize;
                 let at = at.wrapping_add_signed(start * place.step);
-                walk.prefetch(at, self.problem.ahead);
+                if many {
+                    walk.prefetch(MANY, at, self.problem.ahead);
+                    // SAFETY: vectors of rows of the plane.
+                    let [a, b, c, d, e, f, g, h] = unsafe { walk.eight::<L>(at, &mut met) };
+                    // SAFETY: vectors of rows of the line.
+                    unsafe {
+                        folded.store(o, a, reduce.identity());
+                        folded.store(o + 1, b, reduce.identity());
+                        folded.store(o + 2, c, reduce.identity());
+                        folded.store(o + 3, d, reduce.identity());
+                        folded.store(o + 4, e, reduce.identity());
+                        folded.store(o + 5, f, reduce.identity());
+                        folded.store(o + 6, g, reduce.identity());
+                        folded.store(o + 7, h, reduce.identity());
+                    }
+                    o += MANY;
+                    continue;
+                }
+                walk.prefetch(ROWS, at, self.problem.ahead);
                 // SAFETY: vectors of rows of the plane.
                 let [a, b, c, d] = unsafe { walk.several::<L>(at, &mut met) };
                 // Named, because indices would keep them from registers.
@@ -226,19 +252,7 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Walk<'_, '
     fn level<const L: usize, const NUMBERS: bool>(&mut self) {
         let (side, len) = (self.problem.side, self.problem.band * self.problem.pitch);
         let (line, level) = self.line.split_at_mut(self.level);
-        assert!(len.next_multiple_of(L) + side <= line.len() && line.len() <= level.len());
-        for at in (0..len).step_by(L) {
-            turn_by_turn();
-            // SAFETY: looked at above.
-            let mut acc: [R::Partial; L] = unsafe { load_tile(line, at) };
-            for k in 1..side {
-                // SAFETY: as above.
-                let tap = unsafe { load_tile(line, at + k) };
-                onto::<T, R, L, NUMBERS>(self.reduce, &mut acc, &tap);
-            }
-            // SAFETY: as above.
-            unsafe { store_tile(level, at, acc) };
-        }
+        fold_neighbours::<T, R, L, NUMBERS>(self.reduce, line, level, [side, 1], len);
     }
 
     /// Slides along folded rows to the outputs of a part.
@@ -306,13 +320,16 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Walk<'_, '
         // SAFETY: the caller's promise.
         let mut acc: [R::Partial; N] = unsafe { load_tile(self.line, from) };
         if const { K == 0 } {
-            let (side, kernel) = (self.problem.side, self.problem.columns.kernel);
-            let last = kernel - side;
-            for at in (side..last + side).step_by(side) {
+            let Tiled { side, several, columns, .. } = self.problem;
+            for i in 1..*several {
+                turn_by_turn();
                 // SAFETY: as above.
-                let tap = unsafe { load_tile(self.line, from + at.min(last)) };
+                let tap = unsafe { load_tile(self.line, from + i * side) };
                 onto::<T, R, N, NUMBERS>(self.reduce, &mut acc, &tap);
             }
+            // SAFETY: as above.
+            let tap = unsafe { load_tile(self.line, from + columns.kernel - side) };
+            onto::<T, R, N, NUMBERS>(self.reduce, &mut acc, &tap);
         }
         for k in 1..K {
             // SAFETY: as above.

@@ -2,8 +2,8 @@
 
 use super::{Tensor, check_shape, check_shapes};
 use crate::element::{Accumulator, Mean};
-use crate::kernel::fold;
 use crate::kernel::spread::{self, Divisors};
+use crate::kernel::{fold, running};
 use crate::reduce::Average;
 pub use crate::reduce::Divisor;
 use crate::{Execution, Geometry, PoolError, View, ViewMut};
@@ -47,13 +47,16 @@ pub fn average_into<T: Mean>(
     geometry: &Geometry,
     divisor: Divisor,
     input: &View<'_, T>,
-    output: ViewMut<'_, T>,
+    mut output: ViewMut<'_, T>,
 ) -> Result<(), PoolError> {
     check_shapes(geometry, input, &output)?;
     if divisor == Divisor::Fixed(0) {
         return Err(PoolError::ZeroDivisor);
     }
     let taps = geometry.max_window();
+    if running::pool(execution, geometry, divisor, input, &mut output) {
+        return Ok(());
+    }
     if taps <= T::NARROW_TAPS {
         summed_in::<T, T::Narrow>(execution, geometry, divisor, input, output);
     } else if taps <= T::MIDDLE_TAPS {

@@ -1,0 +1,281 @@
+//! Averages of long windows in exact sums: the rows of a window are those of its neighbour with what
+//! enters and without what leaves it.
+
+use std::ops::Range;
+
+use super::planes::{Axes, merged, offsets, volume};
+use super::scales::Scales;
+use super::tile::{VECTOR_BYTES, fold_neighbours, load_partials, onto, with_lanes};
+use super::tiled::{Side, sides};
+use crate::element::{Accumulator, Element, Mean};
+use crate::reduce::{Average, Divisor};
+use crate::simd::{Work, dispatch, load_tile, prefetch, store_tile, turn_by_turn};
+use crate::view::Shared;
+use crate::{Execution, Geometry, View, ViewMut};
+
+/// Columns from which on a window is long.
+const LONG: usize = 8;
+
+/// Outputs of a strip: their line stays in a first-level cache.
+const STRIP: usize = 4096;
+
+/// A problem of such windows over two axes.
+struct Running<S> {
+    planes: Axes<2>,
+    rows: Side,
+    columns: Side,
+    /// Columns that are summed for all windows that have them.
+    side: usize,
+    /// How often a window has as many.
+    several: usize,
+    scales: Scales<S>,
+}
+
+/// Averages the windows of `input` into `output` in this way, if they have the form and gain by it;
+/// gives whether it did.
+pub(crate) fn pool<T: Mean>(
+    execution: &Execution<'_>,
+    geometry: &Geometry,
+    divisor: Divisor,
+    input: &View<'_, T>,
+    output: &mut ViewMut<'_, T>,
+) -> bool {
+    if geometry.max_window() > T::RUNNING_TAPS || !execution.chosen_level().is_for_all() {
+        return false;
+    }
+    let strides = [input.strides(), output.strides()];
+    let problem = Running::new::<T, T::Running>(geometry, divisor, strides);
+    if let Some(problem) = &problem {
+        problem.pool::<T, T::Running>(execution, input, output.shared());
+    }
+    problem.is_some()
+}
+
+impl<S: Copy + Send + Sync> Running<S> {
+    fn new<T: Element, A: Accumulator<T, Scale = S>>(
+        geometry: &Geometry,
+        divisor: Divisor,
+        strides: [&[isize]; 2],
+    ) -> Option<Self> {
+        let [rows, columns] = sides(geometry, strides)?;
+        let overlap = rows.kernel >= 2 * rows.stride && columns.stride == 1;
+        let is_long = rows.kernel.min(columns.kernel) >= LONG;
+        if !overlap || !is_long || [columns.input, columns.output] != [1, 1] {
+            return None;
+        }
+        let planes = merged(geometry.input_shape(), strides, |axis| !geometry.is_pooled(axis));
+        let mut scales = Scales::new::<T, _>(Average::<A>::NEW, geometry.pooled(), divisor)?;
+        scales.repeat(rows.outputs * columns.outputs + 2 * VECTOR_BYTES);
+        let taps = |side: &usize| side + columns.kernel / side + columns.kernel % side;
+        let side = (1..=columns.kernel).min_by_key(taps)?;
+        let several = columns.kernel / side;
+        Some(Self { planes, rows, columns, side, several, scales })
+    }
+
+    fn pool<T: Element, A: Accumulator<T, Scale = S>>(
+        &self,
+        execution: &Execution<'_>,
+        input: &View<'_, T>,
+        out: Shared<T>,
+    ) {
+        let Self { rows, columns, planes, .. } = self;
+        let total = volume(planes) * rows.outputs;
+        let written = rows.outputs * columns.outputs;
+        let bytes = volume(planes) * (rows.len * columns.len + written) * size_of::<T>();
+        let tasks = execution.tasks(bytes).min(total);
+        execution.run(tasks, |task| {
+            let rows = task * total / tasks..(task + 1) * total / tasks;
+            let room = columns.kernel + 6 * VECTOR_BYTES / size_of::<A>();
+            let level = columns.outputs.min(STRIP) + room;
+            let line = &mut vec![A::ZERO; 2 * level];
+            let run = Run { problem: self, rows, input, out, line, level };
+            dispatch(execution.chosen_level(), run);
+        });
+    }
+}
+
+/// Output rows, counted through all planes.
+struct Run<'a, 'v, T, A: Accumulator<T>> {
+    problem: &'a Running<A::Scale>,
+    rows: Range<usize>,
+    input: &'a View<'v, T>,
+    out: Shared<T>,
+    /// The sums of the columns, from the first window's on.
+    line: &'a mut [A],
+    /// Where it has room for those of several neighbours.
+    level: usize,
+}
+
+impl<T: Element, A: Accumulator<T>> Work for Run<'_, '_, T, A> {
+    const FOR_ALL: bool = false;
+
+    #[inline(always)]
+    fn run(mut self) {
+        let outputs = self.problem.columns.outputs;
+        for first in (0..outputs).step_by(STRIP) {
+            let columns = first..outputs.min(first + STRIP);
+            let (n, mut at) = (self.problem.rows.outputs, self.rows.start);
+            while at < self.rows.end {
+                let rows = at % n..n.min(at % n + self.rows.end - at);
+                with_lanes!(size_of::<A>(), |L| {
+                    self.plane::<{ 2 * L }>(at / n, rows.clone(), columns.clone());
+                });
+                at += rows.len();
+            }
+        }
+    }
+}
+
+impl<T: Element, A: Accumulator<T>> Run<'_, '_, T, A> {
+    /// Outputs of a plane.
+    #[inline(always)]
+    fn plane<const L: usize>(&mut self, plane: usize, rows: Range<usize>, columns: Range<usize>) {
+        let problem = self.problem;
+        let inside = problem.columns.clipped(&columns);
+        let (to, width) = (problem.columns.padding(columns.start), inside.len());
+        let [offset, out] = offsets(&problem.planes, plane);
+        let first = self.input.origin().wrapping_add_signed(offset) + inside.start;
+        let at = |row: usize| first.wrapping_add_signed(row as isize * problem.rows.input);
+        let window = |row: usize| problem.rows.clipped(&(row..row + 1));
+        self.line[..self.level].fill(A::ZERO);
+        let start = window(rows.start).start;
+        let mut summed = start..start;
+        for row in rows {
+            let Range { start, end } = window(row);
+            while summed.start < start && summed.end < end {
+                self.turn::<L, true, true>(at(summed.end), at(summed.start), to, width);
+                summed = summed.start + 1..summed.end + 1;
+            }
+            for enters in summed.end..end {
+                self.turn::<L, true, false>(at(enters), at(enters), to, width);
+            }
+            for leaves in summed.start..start {
+                self.turn::<L, false, true>(at(leaves), at(leaves), to, width);
+            }
+            summed = start..end;
+            self.slide::<L>(
+                row,
+                &columns,
+                out + row as isize * problem.rows.output + columns.start as isize,
+            );
+        }
+    }
+
+    /// Lets a row of `width` elements enter the sums from element `to` of the line on, and another
+    /// one leave them.
+    #[inline(always)]
+    fn turn<const L: usize, const ENTERS: bool, const LEAVES: bool>(
+        &mut self,
+        enters: usize,
+        leaves: usize,
+        to: usize,
+        width: usize,
+    ) {
+        let src = self.input.data();
+        let reach = width.next_multiple_of(L);
+        assert!(to + reach <= self.level, "the line holds a row");
+        if src.len().saturating_sub(enters.max(leaves)) < reach {
+            let line = &mut self.line[to..to + width];
+            let rows = src[enters..enters + width].iter().zip(&src[leaves..leaves + width]);
+            for (sum, (&enters, &leaves)) in line.iter_mut().zip(rows) {
+                if ENTERS {
+                    *sum = sum.plus(A::load(enters));
+                }
+                if LEAVES {
+                    *sum = sum.minus(A::load(leaves));
+                }
+            }
+            return;
+        }
+        for column in (0..width).step_by(L) {
+            turn_by_turn();
+            // SAFETY: looked at above.
+            let mut sums: [A; L] = unsafe { load_tile(self.line, to + column) };
+            if ENTERS {
+                prefetch(src, (enters + column).wrapping_add_signed(self.problem.rows.input));
+                // SAFETY: as above.
+                let row =
+                    unsafe { load_partials::<T, _, L>(Average::<A>::NEW, src, enters + column) };
+                for l in 0..L {
+                    sums[l] = sums[l].plus(row[l]);
+                }
+            }
+            if LEAVES {
+                // SAFETY: as above.
+                let row =
+                    unsafe { load_partials::<T, _, L>(Average::<A>::NEW, src, leaves + column) };
+                for l in 0..L {
+                    sums[l] = sums[l].minus(row[l]);
+                }
+            }
+            // SAFETY: as above.
+            unsafe { store_tile(self.line, to + column, sums) };
+        }
+        // Vectors have brought what follows the row.
+        self.line[to + width..to + reach].fill(A::ZERO);
+    }
+
+    /// Slides along the sums of the columns to the outputs of a row, which lie from `out` on.
+    #[inline(always)]
+    fn slide<const L: usize>(&mut self, row: usize, columns: &Range<usize>, out: isize) {
+        let (problem, n) = (self.problem, columns.len());
+        let kernel = problem.columns.kernel;
+        assert!(n.next_multiple_of(L) + kernel + L <= self.level, "the line holds a row");
+        let (line, level) = self.line.split_at_mut(self.level);
+        let reach = n + kernel - problem.side;
+        fold_neighbours::<T, _, L, false>(Average::<A>::NEW, line, level, [problem.side, 1], reach);
+        let o = row * problem.columns.outputs + columns.start;
+        let whole = n - n % L;
+        for column in (0..whole).step_by(L) {
+            turn_by_turn();
+            // SAFETY: looked at above.
+            let results = unsafe { self.results::<L>(column, o + column) };
+            // SAFETY: every task has rows of its own.
+            let dst = unsafe { self.out.run(out + column as isize, L) };
+            for l in 0..L {
+                dst[l].write(results[l]);
+            }
+        }
+        if whole < n {
+            // SAFETY: as above.
+            let results = unsafe { self.results::<L>(whole, o + whole) };
+            // SAFETY: as above.
+            let dst = unsafe { self.out.run(out + whole as isize, n - whole) };
+            for (dst, result) in dst.iter_mut().zip(results) {
+                dst.write(result);
+            }
+        }
+    }
+
+    /// The results of `L` windows from output `o` on, whose sums start at `from`.
+    ///
+    /// # Safety
+    /// These windows do not reach beyond the lines.
+    #[inline(always)]
+    unsafe fn results<const L: usize>(&self, from: usize, o: usize) -> [T; L] {
+        let (line, level) = self.line.split_at(self.level);
+        let &Running { ref scales, side, several, ref columns, .. } = self.problem;
+        let (scales, o) = scales.at(o);
+        // SAFETY: there are scales for all outputs, and for a vector more.
+        let scale: [A::Scale; L] = unsafe { load_tile(scales, o) };
+        // SAFETY: the caller's promise.
+        let mut sums: [A; L] = unsafe { load_tile(level, from) };
+        for i in 1..several {
+            turn_by_turn();
+            // SAFETY: as above.
+            let tap = unsafe { load_tile(level, from + i * side) };
+            onto::<T, _, L, false>(Average::<A>::NEW, &mut sums, &tap);
+        }
+        for tap in several * side..columns.kernel {
+            turn_by_turn();
+            // SAFETY: as above.
+            let tap = unsafe { load_tile(line, from + tap) };
+            onto::<T, _, L, false>(Average::<A>::NEW, &mut sums, &tap);
+        }
+        let mut results = [T::default(); L];
+        for l in 0..L {
+            results[l] = sums[l].finish(scale[l]);
+        }
+        results
+    }
+}

@@ -61,9 +61,13 @@ pub fn problems() -> impl Strategy<Value = Problem> {
 /// cut into strips.
 fn squares() -> impl Strategy<Value = Problem> {
     let columns = prop_oneof![5 => 1usize..=40, 4 => select(&LENGTHS), 1 => Just(1100)];
-    let sides = (1usize..=4, 1usize..=24, columns);
-    let sliding =
-        (select(vec![2i64, 3, 3, 5, 7, 9, 13]), 1i64..=2, [0i64..=3, 0i64..=3], any::<bool>());
+    let sides = (1usize..=4, 1usize..=36, columns);
+    let sliding = (
+        select(vec![2i64, 3, 3, 4, 5, 7, 9, 13, 31]),
+        1i64..=2,
+        [0i64..=3, 0i64..=3],
+        any::<bool>(),
+    );
     (sides, sliding, divisors()).prop_map(|((planes, rows, columns), sizes, divisor)| {
         let (kernel_size, stride, padding, ceil_mode) = sizes;
         let mut sliding = Window::sliding(kernel_size).stride(stride).ceil_mode(ceil_mode);

@@ -9,8 +9,8 @@ use poolnd::{
 use crate::dtype::{Dtype, Kind, Number, numbers, random, test_each};
 use crate::layout::{Array, Layout};
 
-/// Bytes that are more than enough to be worth several threads.
-const BYTES: usize = 1 << 20;
+/// Bytes that are enough to be worth several threads.
+const BYTES: usize = Execution::MIN_PARALLEL_BYTES;
 
 /// (N, C, H, W) of at least [`BYTES`]: many planes, many small ones, a wide one, a tall one.
 fn shapes<T>() -> [[usize; 4]; 4] {
@@ -25,7 +25,7 @@ fn shapes<T>() -> [[usize; 4]; 4] {
 
 /// One window rule for each way through the kernels.
 fn geometries(shape: [usize; 4]) -> impl Iterator<Item = Geometry> {
-    let [_, channels, _, width] = shape.map(|len| len as i64);
+    let [_, channels, height, width] = shape.map(|len| len as i64);
     let same = |window: Window| vec![(2, window.clone()), (3, window)];
     let long = Window::sliding(width.min(70)).stride(13);
     let windows = [
@@ -42,7 +42,9 @@ fn geometries(shape: [usize; 4]) -> impl Iterator<Item = Geometry> {
         same(Window::adaptive(1)),
         vec![(1, Window::sliding(channels.min(2)).into()), (3, Window::sliding(4).into())],
     ];
-    windows.into_iter().map(move |windows| Geometry::new(&shape, &windows).unwrap())
+    let square = same(Window::sliding(31).stride(1).padding(15).into());
+    let square = (height.min(width) > 31).then_some(square);
+    windows.into_iter().chain(square).map(move |windows| Geometry::new(&shape, &windows).unwrap())
 }
 
 /// Pools an input into an output of a layout.

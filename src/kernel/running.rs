@@ -16,6 +16,9 @@ use crate::{Execution, Geometry, View, ViewMut};
 /// Columns from which on a window is long.
 const LONG: usize = 8;
 
+/// Vectors that a row fills at least: shorter rows are summed faster together, or listed.
+const VECTORS: usize = 3;
+
 /// Outputs of a strip: their line stays in a first-level cache.
 const STRIP: usize = 4096;
 
@@ -40,6 +43,9 @@ pub(crate) fn pool<T: Mean>(
     input: &View<'_, T>,
     output: &mut ViewMut<'_, T>,
 ) -> bool {
+    if const { T::RUNNING_TAPS == 0 } {
+        return false;
+    }
     if geometry.max_window() > T::RUNNING_TAPS || !execution.chosen_level().is_for_all() {
         return false;
     }
@@ -60,7 +66,8 @@ impl<S: Copy + Send + Sync> Running<S> {
         let [rows, columns] = sides(geometry, strides)?;
         let overlap = rows.kernel >= 2 * rows.stride && columns.stride == 1;
         let is_long = rows.kernel.min(columns.kernel) >= LONG;
-        if !overlap || !is_long || [columns.input, columns.output] != [1, 1] {
+        let is_full = columns.outputs * size_of::<A>() >= VECTORS * VECTOR_BYTES;
+        if !overlap || !is_long || !is_full || [columns.input, columns.output] != [1, 1] {
             return None;
         }
         let planes = merged(geometry.input_shape(), strides, |axis| !geometry.is_pooled(axis));

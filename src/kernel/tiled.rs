@@ -21,6 +21,10 @@ const LINE_BYTES: usize = 8 << 10;
 /// Folded columns of a strip: eight rows of them are a band.
 const STRIP_BYTES: usize = LINE_BYTES / 8;
 
+/// Lanes of a vector up to which two are taken at a time under windows of a size known at run time:
+/// rows shorter than longer vectors would pay for the second.
+pub(super) const NARROW: usize = 16;
+
 /// A pooled axis with its strides in memory.
 #[derive(Debug, Clone)]
 pub(super) struct Side {
@@ -118,7 +122,7 @@ pub(crate) struct Tiled<S> {
     /// Elements of the line between the taps of a window: 1, which the compiler is not to know, as
     /// it would load what two taps share once and put vectors together from that.
     pub(super) step: usize,
-    /// Whether windows of a size known at run time are folded in two vectors at a time.
+    /// Whether these rows are folded in two vectors at a time, under such windows.
     pub(super) is_wide: bool,
     /// Elements of the line that those of a level are folded from.
     pub(super) side: usize,
@@ -168,7 +172,7 @@ impl<S: Copy> Tiled<S> {
         let reach = (strip - 1) * columns.stride + columns.kernel;
         let pitch = reach.max(columns.before + columns.len.min(strip * columns.stride));
         // Rows of long windows are not folded in order: a vector more does not reach the next.
-        let is_wide = is_long(rows.kernel) && strip > lanes;
+        let is_wide = is_long(rows.kernel) && (lanes <= NARROW || strip > lanes);
         let vector = if is_wide { 2 * lanes } else { lanes };
         let apart = is_long(rows.kernel) && columns.len < vector;
         let pitch = if apart { pitch.max(columns.len + vector) } else { pitch };

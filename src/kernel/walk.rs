@@ -7,7 +7,7 @@ use std::ops::Range;
 use super::planes::offsets;
 use super::rows::{Folded, MANY, ROWS, Rows};
 use super::tile::{fold_neighbours, onto, with_lanes};
-use super::tiled::{Part, Tiled};
+use super::tiled::{NARROW, Part, Tiled};
 use crate::View;
 use crate::reduce::Reduce;
 use crate::simd::{Work, load_tile, turn_by_turn};
@@ -39,7 +39,9 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Work
         with_lanes!(size_of::<R::Partial>(), |L| {
             for band in self.bands.clone() {
                 for columns in self.problem.strips() {
-                    if const { K == 0 } && self.problem.is_wide {
+                    if const { K == 0 && L <= NARROW } {
+                        self.rows::<{ 2 * L }, { 4 * L }, L>(band, &columns);
+                    } else if const { K == 0 } && self.problem.is_wide {
                         self.rows::<{ 2 * L }, { 4 * L }, L>(band, &columns);
                     } else {
                         self.rows::<L, { 2 * L }, { L / 2 }>(band, &columns);
@@ -191,7 +193,10 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Walk<'_, '
                     o += 1;
                     continue;
                 }
-                let many = const { K == 0 } && o + MANY <= whole.end && taps > MANY;
+                // Not where some are no numbers, which is rare.
+                let many = const { K == 0 && NUMBERS == R::PREFERS_NUMBERS }
+                    && o + MANY <= whole.end
+                    && taps > MANY;
                 // The last repeat some of the ones before.
                 let first = if many { o } else { o.min(whole.end - ROWS) };
                 let start = (first * S - rows.before) as isize;

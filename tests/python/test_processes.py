@@ -31,7 +31,7 @@ START_METHODS = multiprocessing.get_all_start_methods()
 forks = pytest.mark.skipif("fork" not in START_METHODS, reason="this system cannot fork")
 
 LARGE = """
-import os, signal, sys, threading, time
+import math, os, signal, sys, threading, time
 import numpy as np
 import poolnd
 import poolnd.nn.functional as F
@@ -229,9 +229,11 @@ def test_interrupt_during_a_long_call() -> None:
         """
         signal.signal(signal.SIGALRM, signal.default_int_handler)
         y = np.ones((1, 2, 500, 500), np.float16)
-        start = time.perf_counter()
-        F.lp_pool2d(y, 2.5, 31, 1)
-        whole = time.perf_counter() - start
+        whole = math.inf
+        for _ in range(3):
+            start = time.perf_counter()
+            F.lp_pool2d(y, 2.5, 31, 1)
+            whole = min(whole, time.perf_counter() - start)
         for _ in range(3):
             # Half-way through, from a thread of the system's, not of Python's.
             signal.setitimer(signal.ITIMER_REAL, whole / 2)

@@ -39,9 +39,8 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Work
         with_lanes!(size_of::<R::Partial>(), |L| {
             for band in self.bands.clone() {
                 for columns in self.problem.strips() {
-                    if const { K == 0 && L <= NARROW } {
-                        self.rows::<{ 2 * L }, { 4 * L }, L>(band, &columns);
-                    } else if const { K == 0 } && self.problem.is_wide {
+                    let is_wide = const { L <= NARROW } || self.problem.is_wide;
+                    if const { K == 0 } && is_wide {
                         self.rows::<{ 2 * L }, { 4 * L }, L>(band, &columns);
                     } else {
                         self.rows::<L, { 2 * L }, { L / 2 }>(band, &columns);

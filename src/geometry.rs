@@ -1,5 +1,7 @@
 //! The shape side of a pooling call: which axes are pooled by which windows, and what comes out.
 
+use std::borrow::Cow;
+
 use smallvec::SmallVec;
 
 use crate::{Axis, PoolError, Window};
@@ -59,6 +61,17 @@ impl Geometry {
     pub(crate) fn transposed(&self) -> Self {
         let pooled = self.pooled.iter().map(|(axis, windows)| (*axis, windows.transposed()));
         Self { input: self.output.clone(), output: self.input.clone(), pooled: pooled.collect() }
+    }
+
+    /// The same windows without axes along which every element is its own window: to what reduces
+    /// them those are free axes, and it has more ways for fewer pooled ones.
+    pub(crate) fn simplified(&self) -> Cow<'_, Self> {
+        if !self.pooled.iter().any(|(_, axis)| axis.is_identity()) {
+            return Cow::Borrowed(self);
+        }
+        let Self { input, output, pooled } = self.clone();
+        let pooled = pooled.into_iter().filter(|(_, axis)| !axis.is_identity()).collect();
+        Cow::Owned(Self { input, output, pooled })
     }
 
     /// Shape of the array to pool.

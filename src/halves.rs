@@ -4,6 +4,8 @@
 
 use half::{bf16, f16};
 
+use crate::simd::{narrowed_halves, widened_halves};
+
 pub(crate) const F16_INFINITY: i16 = 0x7c00;
 pub(crate) const BF16_INFINITY: i16 = 0x7f80;
 
@@ -79,6 +81,20 @@ pub(crate) fn widen_f16(value: f16) -> f32 {
     f32::from_bits(widened | sign)
 }
 
+/// [`widen_f16`] of neighbours.
+///
+/// # Safety
+/// As for [`widened_halves`].
+#[inline(always)]
+pub(crate) unsafe fn widen_f16s<const L: usize>(values: [f16; L]) -> [f32; L] {
+    let mut bits = [0; L];
+    for l in 0..L {
+        bits[l] = values[l].to_bits();
+    }
+    // SAFETY: the caller's promise.
+    unsafe { widened_halves(&bits, |bits| widen_f16(f16::from_bits(bits))) }
+}
+
 /// Rounds to nearest, ties to even; written without branches so that it vectorises. Adding 0.5
 /// lets the float unit round what will be subnormal: the spacing at 0.5 is the smallest f16.
 #[inline(always)]
@@ -100,9 +116,27 @@ pub(crate) fn narrow_f16(value: f32) -> f16 {
     f16::from_bits(narrowed | sign)
 }
 
+/// [`narrow_f16`] of neighbours.
+///
+/// # Safety
+/// As for [`narrowed_halves`].
+#[inline(always)]
+pub(crate) unsafe fn narrow_f16s<const L: usize>(values: [f32; L]) -> [f16; L] {
+    // SAFETY: the caller's promise.
+    let bits = unsafe { narrowed_halves(&values, |value| narrow_f16(value).to_bits()) };
+    let mut narrowed = [f16::from_bits(0); L];
+    for l in 0..L {
+        // An instruction keeps what is left of a NaN's bits.
+        let nan = (bits[l] & 0x8000) | 0x7e00;
+        narrowed[l] = f16::from_bits(if bits[l] & 0x7fff > 0x7c00 { nan } else { bits[l] });
+    }
+    narrowed
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Level;
 
     #[test]
     fn every_f16_widens_and_narrows_exactly() {
@@ -115,6 +149,32 @@ mod tests {
                 assert_eq!(wide.to_bits(), value.to_f32().to_bits());
                 assert_eq!(narrow_f16(wide).to_bits(), bits);
             }
+        }
+    }
+
+    /// Instructions, where there are any, give the bits that these functions give.
+    #[test]
+    fn neighbours_are_converted_as_one_is() {
+        if !Level::best().is_for_all() {
+            return;
+        }
+        let every: Vec<f16> = (0..=u16::MAX).map(f16::from_bits).collect();
+        for &halves in every.as_chunks::<32>().0 {
+            // SAFETY: looked at above.
+            let widened = unsafe { widen_f16s(halves) };
+            // SAFETY: as above.
+            let narrowed = unsafe { narrow_f16s(widened.map(|value| value * (1.0 / 3.0))) };
+            for (l, half) in halves.into_iter().enumerate() {
+                let one = widen_f16(half);
+                assert!(widened[l] == one || (widened[l].is_nan() && one.is_nan()));
+                assert_eq!(narrowed[l].to_bits(), narrow_f16(one * (1.0 / 3.0)).to_bits());
+            }
+        }
+        let values = (0..=u32::MAX).step_by(4099).map(f32::from_bits).collect::<Vec<_>>();
+        for &values in values.as_chunks::<16>().0 {
+            // SAFETY: as above.
+            let narrowed = unsafe { narrow_f16s(values) };
+            assert_eq!(narrowed.map(f16::to_bits), values.map(|value| narrow_f16(value).to_bits()));
         }
     }
 

@@ -51,10 +51,10 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![deny(unsafe_code)]
 
-#[allow(unsafe_code)]
 mod element;
 mod error;
 mod geometry;
+#[allow(unsafe_code)]
 mod halves;
 mod kernel;
 #[cfg(feature = "ndarray")]
@@ -62,15 +62,18 @@ mod ndarray;
 mod parallel;
 #[allow(unsafe_code)]
 mod pool;
+#[allow(unsafe_code)]
 mod reduce;
 #[allow(unsafe_code)]
 mod simd;
+#[allow(unsafe_code)]
+mod sums;
 mod team;
 #[allow(unsafe_code)]
 mod view;
 mod window;
 
-pub use element::{Accumulator, Element, Mean, Ordered, Position, Truth};
+pub use element::{Element, Mean, Ordered, Position, Truth};
 pub use error::PoolError;
 pub use geometry::Geometry;
 pub use halves::HalfKey;
@@ -82,6 +85,7 @@ pub use pool::max::{max, max_backward_into, max_into, max_with_indices, max_with
 pub use pool::power::power_average_into;
 pub use pool::unpool::{unpool_backward_into, unpool_into};
 pub use simd::Level;
+pub use sums::Accumulator;
 pub use team::Team;
 pub use view::{View, ViewMut, contiguous_strides};
 pub use window::{Axis, Sliding, Taps, Window};

@@ -2,7 +2,8 @@
 
 use std::marker::PhantomData;
 
-use crate::element::{Accumulator, Element, Ordered};
+use crate::element::{Element, Ordered};
+use crate::sums::Accumulator;
 
 /// What the sum of a window is divided by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -39,6 +40,18 @@ pub(crate) trait Reduce<T>: Copy + Send + Sync {
     fn identity(self) -> Self::Partial;
     /// One element as a partial result.
     fn load(self, element: T) -> Self::Partial;
+    /// Elements as partial results.
+    #[inline(always)]
+    fn load_tile<const L: usize>(self, elements: [T; L]) -> [Self::Partial; L]
+    where
+        T: Copy,
+    {
+        let mut loaded = [self.identity(); L];
+        for l in 0..L {
+            loaded[l] = self.load(elements[l]);
+        }
+        loaded
+    }
     /// The result of both, `later` coming after `earlier` in the window.
     fn combine(self, earlier: Self::Partial, later: Self::Partial) -> Self::Partial;
     /// The result of both, if [`traced`](Self::traced) tells that neither stands for a NaN.
@@ -58,6 +71,22 @@ pub(crate) trait Reduce<T>: Copy + Send + Sync {
     fn scale(self, divisor: i64) -> Self::Scale;
     /// The element that a window's result stands for.
     fn finish(self, partial: Self::Partial, scale: Self::Scale) -> T;
+    /// The elements that windows' results stand for.
+    #[inline(always)]
+    fn finish_tile<const L: usize>(
+        self,
+        partials: [Self::Partial; L],
+        scales: [Self::Scale; L],
+    ) -> [T; L]
+    where
+        T: Copy + Default,
+    {
+        let mut results = [T::default(); L];
+        for l in 0..L {
+            results[l] = self.finish(partials[l], scales[l]);
+        }
+        results
+    }
 }
 
 /// The result of both, by the shorter way for numbers.
@@ -161,6 +190,12 @@ impl<T: Element, A: Accumulator<T>> Reduce<T> for Average<A> {
     }
 
     #[inline(always)]
+    fn load_tile<const L: usize>(self, elements: [T; L]) -> [A; L] {
+        // SAFETY: averages take their sums at levels that those are for.
+        unsafe { A::load_tile(elements) }
+    }
+
+    #[inline(always)]
     fn combine(self, earlier: A, later: A) -> A {
         earlier.plus(later)
     }
@@ -173,6 +208,12 @@ impl<T: Element, A: Accumulator<T>> Reduce<T> for Average<A> {
     #[inline(always)]
     fn finish(self, partial: A, scale: A::Scale) -> T {
         partial.finish(scale)
+    }
+
+    #[inline(always)]
+    fn finish_tile<const L: usize>(self, partials: [A; L], scales: [A::Scale; L]) -> [T; L] {
+        // SAFETY: as above.
+        unsafe { A::finish_tile(partials, scales) }
     }
 }
 

@@ -108,6 +108,87 @@ pub(crate) fn prefetch<T>(slice: &[T], at: usize) {
     let _ = address;
 }
 
+/// Halves, of which these are the bits, as f32, by an instruction for eight of them.
+///
+/// # Safety
+/// A level other than [`Level::Baseline`] is available, or the target is not x86-64.
+#[inline(always)]
+pub(crate) unsafe fn widened_halves<const L: usize>(
+    bits: &[u16; L],
+    one: impl Fn(u16) -> f32,
+) -> [f32; L] {
+    let mut widened = [0.0; L];
+    let mut done = 0;
+    #[cfg(target_arch = "x86_64")]
+    if const { L.is_multiple_of(8) } {
+        for i in (0..L).step_by(8) {
+            let mut eight = [0; 8];
+            eight.copy_from_slice(&bits[i..i + 8]);
+            // SAFETY: the caller's promise.
+            widened[i..i + 8].copy_from_slice(&unsafe { eight_widened_halves(eight) });
+        }
+        done = L;
+    }
+    for l in done..L {
+        widened[l] = one(bits[l]);
+    }
+    widened
+}
+
+/// The other way: halves, rounded to nearest with ties to even, that have these bits.
+///
+/// # Safety
+/// As for [`widened_halves`].
+#[inline(always)]
+pub(crate) unsafe fn narrowed_halves<const L: usize>(
+    values: &[f32; L],
+    one: impl Fn(f32) -> u16,
+) -> [u16; L] {
+    let mut narrowed = [0; L];
+    let mut done = 0;
+    #[cfg(target_arch = "x86_64")]
+    if const { L.is_multiple_of(4) } {
+        let step = if const { L.is_multiple_of(8) } { 8 } else { 4 };
+        while done < L {
+            let mut eight = [0.0; 8];
+            eight[..step].copy_from_slice(&values[done..done + step]);
+            // SAFETY: the caller's promise.
+            let halves = unsafe { eight_narrowed_halves(eight) };
+            narrowed[done..done + step].copy_from_slice(&halves[..step]);
+            done += step;
+        }
+    }
+    for l in done..L {
+        narrowed[l] = one(values[l]);
+    }
+    narrowed
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "f16c")]
+#[inline]
+fn eight_narrowed_halves(values: [f32; 8]) -> [u16; 8] {
+    use std::arch::x86_64::{__m128i, __m256, _MM_FROUND_TO_NEAREST_INT, _mm256_cvtps_ph};
+    // SAFETY: arrays and vectors of as many bits.
+    unsafe {
+        let values = std::mem::transmute::<[f32; 8], __m256>(values);
+        let halves = _mm256_cvtps_ph::<_MM_FROUND_TO_NEAREST_INT>(values);
+        std::mem::transmute::<__m128i, [u16; 8]>(halves)
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "f16c")]
+#[inline]
+fn eight_widened_halves(bits: [u16; 8]) -> [f32; 8] {
+    use std::arch::x86_64::{__m128i, __m256, _mm256_cvtph_ps};
+    // SAFETY: arrays and vectors of as many bits.
+    unsafe {
+        let halves = std::mem::transmute::<[u16; 8], __m128i>(bits);
+        std::mem::transmute::<__m256, [f32; 8]>(_mm256_cvtph_ps(halves))
+    }
+}
+
 /// Keeps the compiler from making vectors across the turns of the loop that this stands in, whose
 /// turns are vectors already. No instruction comes of it.
 #[inline(always)]

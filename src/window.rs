@@ -301,6 +301,17 @@ impl Axis {
         &SINGLE
     }
 
+    /// Whether output `o` is element `o`.
+    pub(crate) fn is_identity(&self) -> bool {
+        let single = matches!(self.rule, Rule::Sliding { kernel: 1, stride: 1, before: 0, .. });
+        single && self.outputs == self.len
+    }
+
+    /// Whether there is one output, which reads all elements.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.outputs == 1 && self.taps(0).count == self.len
+    }
+
     /// Elements of the input axis.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -21,7 +21,7 @@ struct Fractional {
 }
 
 pub fn check(bytes: &[u8]) {
-    let kernel = prop::collection::vec(1usize..=5, 3);
+    let kernel = prop::collection::vec(1usize..=12, 3);
     let odd = (any::<u16>(), any::<u16>(), any::<u16>(), any::<f64>());
     let mut source = Source::new(bytes);
     let Some(odd) = source.draw(&odd) else { return };

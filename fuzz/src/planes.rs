@@ -22,7 +22,7 @@ pub struct Planes {
 
 /// Up to four axes of which one to three are pooled, some long, a few empty.
 pub fn planes() -> impl Strategy<Value = Planes> {
-    let length = || prop_oneof![12 => 1usize..=6, 2 => 7usize..=40, 1 => Just(0)];
+    let length = || prop_oneof![12 => 1usize..=6, 2 => 7usize..=80, 1 => Just(0)];
     prop::collection::vec((length(), length()), 1..=4)
         .prop_filter("too slow", |axes| {
             axes.iter().map(|&(a, b)| a.max(b) + 1).product::<usize>() <= 20_000

@@ -22,7 +22,7 @@ pub(crate) const fn turns<P>() -> bool {
     matches!(size_of::<P>(), 4 | 8)
 }
 
-impl<T: Copy, R: Reduce<T>, S: Source<T, R>> Work for FoldApart<'_, T, R, S> {
+impl<T: Copy + Default, R: Reduce<T>, S: Source<T, R>> Work for FoldApart<'_, T, R, S> {
     const FOR_ALL: bool = false;
 
     #[inline(always)]
@@ -49,8 +49,9 @@ impl<T: Copy, R: Reduce<T>, S: Source<T, R>> Work for FoldApart<'_, T, R, S> {
                         prefetch(square, AHEAD / size_of::<T>());
                     }
                     let acc = fold_whole_square::<T, R, S>(reduce, square);
+                    let results = reduce.finish_tile(acc, [scale; SIDE]);
                     for l in 0..SIDE {
-                        dst[l].write(reduce.finish(acc[l], scale));
+                        dst[l].write(results[l]);
                     }
                 }
             }
@@ -63,8 +64,9 @@ impl<T: Copy, R: Reduce<T>, S: Source<T, R>> Work for FoldApart<'_, T, R, S> {
                     }
                     let acc = fold_square::<T, R, S>(reduce, line, at * stride, stride, taps);
                     let dst = &mut dst[at..at + SIDE];
+                    let results = reduce.finish_tile(acc, [scale; SIDE]);
                     for l in 0..SIDE {
-                        dst[l].write(reduce.finish(acc[l], scale));
+                        dst[l].write(results[l]);
                     }
                     o = at + SIDE;
                 } else {

@@ -6,9 +6,10 @@ use std::mem::MaybeUninit;
 use std::ops::Range;
 
 use super::fold::AHEAD;
+use super::grid::Part;
 use super::planes::offsets;
 use super::tile::{VECTOR_BYTES, with_lanes};
-use super::tiled::{Part, Tiled};
+use super::tiled::Tiled;
 use crate::element::{Element, Ordered, Position};
 use crate::reduce::{Divisor, Maximum};
 use crate::simd::{Work, dispatch, load_tile, prefetch, store_tile, turn_by_turn};
@@ -31,14 +32,16 @@ pub(crate) fn pool<T: Element, P: Position>(
         true => Tiled::new::<T, _>(Maximum, geometry, Divisor::Fixed(1), strides, known),
         false => None,
     };
-    let fits =
-        |problem: &Tiled<()>| P::fits(problem.rows.kernel * problem.columns.len + 2 * VECTOR_BYTES);
+    let fits = |problem: &Tiled<()>| {
+        P::fits(problem.grid.rows.kernel * problem.grid.columns.len + 2 * VECTOR_BYTES)
+    };
     let Some(problem) = &problem.filter(fits) else { return false };
-    let (bands, tasks) = problem.tasks(execution, size_of::<T>());
+    let bands = problem.bands();
+    let tasks = problem.grid.tasks(execution, size_of::<T>(), bands);
     execution.run(tasks, |task| {
         let bands = task * bands / tasks..(task + 1) * bands / tasks;
         let lanes = VECTOR_BYTES / size_of::<P>();
-        let (kernel, stride) = (problem.rows.kernel, problem.rows.stride);
+        let (kernel, stride) = (problem.grid.rows.kernel, problem.grid.rows.stride);
         let pitch = problem.strip.next_multiple_of(lanes);
         let height = (problem.band - 1) * stride + kernel;
         let row_pitch = pitch * stride + 4 * lanes;
@@ -114,7 +117,7 @@ impl<T: Element, P: Position, const K: usize, const S: usize> ArgWalk<'_, '_, T,
     /// The outputs of a part, in vectors of `L`; vectors of stride 2 come of `TWICE` as many.
     #[inline(always)]
     fn part<const L: usize, const TWICE: usize>(&mut self, part: &Part) {
-        let rows = self.problem.rows.clipped(&part.rows);
+        let rows = self.problem.grid.rows.clipped(&part.rows);
         let needed = part.columns.len().next_multiple_of(L);
         assert!(needed <= self.pitch && rows.len() * self.pitch <= self.values.len());
         assert!(self.values.len() == self.positions.len());
@@ -136,10 +139,10 @@ impl<T: Element, P: Position, const K: usize, const S: usize> ArgWalk<'_, '_, T,
     #[inline(always)]
     fn copy<const L: usize>(&mut self, part: &Part, row: usize, to: usize) {
         let problem = self.problem;
-        let inside = problem.columns.clipped(&part.columns);
-        let before = problem.columns.padding(part.columns.start);
-        let [plane, _] = offsets(&problem.planes, part.plane);
-        let at = plane + row as isize * problem.rows.input;
+        let inside = problem.grid.columns.clipped(&part.columns);
+        let before = problem.grid.columns.padding(part.columns.start);
+        let [plane, _] = offsets(&problem.grid.planes, part.plane);
+        let at = plane + row as isize * problem.grid.rows.input;
         let at = self.input.origin().wrapping_add_signed(at) + inside.start;
         let (src, width) = (self.input.data(), inside.len());
         let copy = &mut self.copies[to..to + self.row_pitch];
@@ -211,7 +214,7 @@ impl<T: Element, P: Position, const K: usize, const S: usize> ArgWalk<'_, '_, T,
             }
         }
         // Where windows are clipped, padding has stood for the element next to it.
-        let columns = &self.problem.columns;
+        let columns = &self.problem.grid.columns;
         let Range { start, end } = part.columns;
         let [left, right] = [columns.whole.start, columns.whole.end].map(|o| o.clamp(start, end));
         for o in (start..left).chain(right.max(left)..end) {
@@ -229,8 +232,8 @@ impl<T: Element, P: Position, const K: usize, const S: usize> ArgWalk<'_, '_, T,
     #[inline(always)]
     fn down<const L: usize>(&mut self, part: &Part, o: usize, rows: &Range<usize>) {
         let (problem, n) = (self.problem, part.columns.len());
-        let start = (o * S) as isize - problem.rows.before as isize;
-        let clipped = problem.rows.clipped(&(o..o + 1));
+        let start = (o * S) as isize - problem.grid.rows.before as isize;
+        let clipped = problem.grid.rows.clipped(&(o..o + 1));
         let (mut at, mut distances) = ([0; K], [P::from_distance(0); K]);
         for k in 0..K {
             // A row that is met twice is at the same position both times.
@@ -238,13 +241,13 @@ impl<T: Element, P: Position, const K: usize, const S: usize> ArgWalk<'_, '_, T,
             let row = row.min(clipped.end - 1);
             at[k] = (row - rows.start) * self.pitch;
             let down = (row as isize - start).unsigned_abs();
-            distances[k] = P::from_distance(down * problem.columns.len);
+            distances[k] = P::from_distance(down * problem.grid.columns.len);
         }
         let first = part.columns.start;
-        let column = (first * S) as i64 - problem.columns.before as i64;
-        let index = start as i64 * problem.columns.len as i64 + column;
-        let [_, plane] = offsets(&problem.planes, part.plane);
-        let out = plane + o as isize * problem.rows.output + first as isize;
+        let column = (first * S) as i64 - problem.grid.columns.before as i64;
+        let index = start as i64 * problem.grid.columns.len as i64 + column;
+        let [_, plane] = offsets(&problem.grid.planes, part.plane);
+        let out = plane + o as isize * problem.grid.rows.output + first as isize;
         let room = part.room - (o - part.rows.start) * if part.room > n { n } else { 0 };
         for column in (0..n).step_by(L) {
             turn_by_turn();

@@ -21,11 +21,9 @@ fn first_rows<T: Copy, R: Reduce<T>, const N: usize>(
     let at_first = at.wrapping_add_signed(taps[0].offset);
     ask_ahead::<T, N>(src, at_first);
     let first = &src[at_first..][..N];
-    let mut acc = [reduce.load(first[0]); N];
-    for l in 0..N {
-        acc[l] = reduce.load(first[l]);
-    }
-    fold_rows(reduce, acc, src, at, &taps[1..], reach)
+    let mut elements = [first[0]; N];
+    elements.copy_from_slice(first);
+    fold_rows(reduce, reduce.load_tile(elements), src, at, &taps[1..], reach)
 }
 
 /// Reduces windows of two columns that follow one another without overlap or gap.
@@ -37,7 +35,7 @@ pub(crate) struct FoldPairs<'a, T, R: Reduce<T>> {
     pub(crate) out: Shared<T>,
 }
 
-impl<T: Copy, R: Reduce<T>> Work for FoldPairs<'_, T, R> {
+impl<T: Copy + Default, R: Reduce<T>> Work for FoldPairs<'_, T, R> {
     const FOR_ALL: bool = false;
 
     #[inline(always)]
@@ -59,9 +57,11 @@ impl<T: Copy, R: Reduce<T>> Work for FoldPairs<'_, T, R> {
                 let first = start.wrapping_add(2 * at);
                 let dst = &mut dst[at..at + L];
                 let columns = first_rows(reduce, src, first, taps, fold.reach);
-                let (even, odd) = even_and_odd::<_, { 2 * L }, L>(&columns);
+                let (mut sums, odd) = even_and_odd::<_, { 2 * L }, L>(&columns);
+                onto::<T, R, L, false>(reduce, &mut sums, &odd);
+                let results = reduce.finish_tile(sums, [scale; L]);
                 for l in 0..L {
-                    dst[l].write(reduce.finish(reduce.combine(even[l], odd[l]), scale));
+                    dst[l].write(results[l]);
                 }
             });
         }

@@ -247,7 +247,7 @@ struct FoldFlat<'a, T, R: Reduce<T>> {
     dst: &'a mut [std::mem::MaybeUninit<T>],
 }
 
-impl<T: Copy, R: Reduce<T>> Work for FoldFlat<'_, T, R> {
+impl<T: Copy + Default, R: Reduce<T>> Work for FoldFlat<'_, T, R> {
     const FOR_ALL: bool = false;
 
     #[inline(always)]
@@ -269,10 +269,9 @@ impl<T: Copy, R: Reduce<T>> Work for FoldFlat<'_, T, R> {
                 for tap in &flat.rows.taps {
                     let at = (start - before + at).wrapping_add_signed(tap.offset);
                     let row = &src[at..at + L];
-                    let mut loaded = [reduce.identity(); L];
-                    for l in 0..L {
-                        loaded[l] = reduce.load(row[l]);
-                    }
+                    let mut elements = [row[0]; L];
+                    elements.copy_from_slice(row);
+                    let loaded = reduce.load_tile(elements);
                     let kept = masked(&loaded, reduce.identity(), inside, tap.bit);
                     for l in 0..L {
                         acc[l] = reduce.combine(acc[l], kept[l]);
@@ -300,8 +299,9 @@ impl<T: Copy, R: Reduce<T>> Work for FoldFlat<'_, T, R> {
             let mut scale = [scales[0]; L];
             scale.copy_from_slice(scales);
             let dst = &mut dst[at..at + L];
+            let results = reduce.finish_tile(acc, scale);
             for l in 0..L {
-                dst[l].write(reduce.finish(acc[l], scale[l]));
+                dst[l].write(results[l]);
             }
         });
     }

@@ -13,7 +13,7 @@ use super::line::{Apart, Slide, Stretch};
 use super::plan::Traits;
 use super::scan::ScanFold;
 use super::slide::{Along, Elements, FoldInParts, FoldLevels, FoldRuns};
-use super::tile::{VECTOR_BYTES, in_tiles, tiles, with_lanes};
+use super::tile::{VECTOR_BYTES, in_tiles, onto, tiles, with_lanes};
 use super::tiled::{Tiled, is_walked};
 use super::{Kernel, Rows, ScanRows, Target, small, sweep};
 use crate::reduce::{Divisor, Reduce};
@@ -66,7 +66,7 @@ pub(crate) struct Fold<R> {
     pub(crate) level: Level,
 }
 
-impl<T: Copy + Send + Sync + 'static, R: Reduce<T>> Kernel<T> for Fold<R> {
+impl<T: Copy + Default + Send + Sync + 'static, R: Reduce<T>> Kernel<T> for Fold<R> {
     type Line = Vec<R::Partial>;
     type Out = Shared<T>;
 
@@ -162,7 +162,7 @@ fn one_row(band: &Band, slide: &Slide<'_>) -> Option<Stretch> {
 
 impl<R> Fold<R> {
     /// Slides along rows of partial results, as wide as the strides allow.
-    fn slide_along<T: Copy + Send + Sync>(
+    fn slide_along<T: Copy + Default + Send + Sync>(
         &self,
         line: &[R::Partial],
         band: &Band,
@@ -227,7 +227,7 @@ impl<R> Fold<R> {
 
     /// Slides along rows of the input that must be converted: the plan sees to it that windows lie
     /// apart, or are so long that they are reduced in parts.
-    fn slide_elements<T: Copy + Send + Sync>(
+    fn slide_elements<T: Copy + Default + Send + Sync>(
         &self,
         line: &[T],
         band: &Band,
@@ -246,7 +246,7 @@ impl<R> Fold<R> {
     }
 
     /// Slides along rows and their levels, of a few rows at a time.
-    fn slide_levels<T: Copy + Send + Sync>(
+    fn slide_levels<T: Copy + Default + Send + Sync>(
         &self,
         line: &mut [R::Partial],
         band: &Band,
@@ -320,9 +320,9 @@ pub(super) fn fold_rows<T: Copy, R: Reduce<T>, const N: usize>(
     ask_ahead::<T, N>(src, at.wrapping_add_signed(reach));
     for tap in taps {
         let tap = &src[at.wrapping_add_signed(tap.offset)..][..N];
-        for l in 0..N {
-            acc[l] = reduce.combine(acc[l], reduce.load(tap[l]));
-        }
+        let mut elements = [tap[0]; N];
+        elements.copy_from_slice(tap);
+        onto::<T, R, N, false>(reduce, &mut acc, &reduce.load_tile(elements));
     }
     acc
 }
@@ -361,14 +361,9 @@ fn few_rows<T: Copy, R: Reduce<T>, const K: usize, const L: usize>(
             turn_by_turn();
             let first = &rows[0][i];
             prefetch(taps, span - (n - i) * L + AHEAD / size_of::<T>());
-            let mut acc = [reduce.load(first[0]); L];
-            for l in 0..L {
-                acc[l] = reduce.load(first[l]);
-            }
+            let mut acc = reduce.load_tile(*first);
             for k in 1..K {
-                for l in 0..L {
-                    acc[l] = reduce.combine(acc[l], reduce.load(rows[k][i][l]));
-                }
+                onto::<T, R, L, false>(reduce, &mut acc, &reduce.load_tile(rows[k][i]));
             }
             folded[i] = acc;
         }

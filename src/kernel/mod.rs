@@ -16,6 +16,8 @@ mod chunk;
 #[allow(unsafe_code)]
 mod direct;
 #[allow(unsafe_code)]
+mod disjoint;
+#[allow(unsafe_code)]
 mod few;
 #[allow(unsafe_code)]
 mod flat;
@@ -25,9 +27,12 @@ pub(crate) mod fold;
 mod gathered;
 #[allow(unsafe_code)]
 mod global;
+mod grid;
 #[allow(unsafe_code)]
 mod lanes;
 mod line;
+#[allow(unsafe_code)]
+pub(crate) mod picked;
 mod plan;
 pub(crate) mod planes;
 #[allow(unsafe_code)]

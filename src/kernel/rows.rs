@@ -3,8 +3,8 @@
 use std::hint::black_box;
 use std::ops::Range;
 
+use super::grid::Side;
 use super::tile::{combined, load_traced, onto};
-use super::tiled::Side;
 use crate::reduce::Reduce;
 use crate::simd::{load_tile, prefetch, store_tile, turn_by_turn};
 

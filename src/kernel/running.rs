@@ -3,13 +3,14 @@
 
 use std::ops::Range;
 
-use super::planes::{Axes, merged, offsets, volume};
+use super::grid::{Grid, Part};
+use super::planes::offsets;
 use super::scales::Scales;
 use super::tile::{VECTOR_BYTES, fold_neighbours, load_partials, onto, with_lanes};
-use super::tiled::{Side, sides};
-use crate::element::{Accumulator, Element, Mean};
+use crate::element::{Element, Mean};
 use crate::reduce::{Average, Divisor};
 use crate::simd::{Work, dispatch, load_tile, prefetch, store_tile, turn_by_turn};
+use crate::sums::Accumulator;
 use crate::view::Shared;
 use crate::{Execution, Geometry, View, ViewMut};
 
@@ -24,9 +25,7 @@ const STRIP: usize = 4096;
 
 /// A problem of such windows over two axes.
 struct Running<S> {
-    planes: Axes<2>,
-    rows: Side,
-    columns: Side,
+    grid: Grid,
     /// Columns that are summed for all windows that have them.
     side: usize,
     /// How often a window has as many.
@@ -63,20 +62,20 @@ impl<S: Copy + Send + Sync> Running<S> {
         divisor: Divisor,
         strides: [&[isize]; 2],
     ) -> Option<Self> {
-        let [rows, columns] = sides(geometry, strides)?;
+        let grid = Grid::new(geometry, strides)?;
+        let Grid { rows, columns, .. } = &grid;
         let overlap = rows.kernel >= 2 * rows.stride && columns.stride == 1;
         let is_long = rows.kernel.min(columns.kernel) >= LONG;
         let is_full = columns.outputs * size_of::<A>() >= VECTORS * VECTOR_BYTES;
-        if !overlap || !is_long || !is_full || [columns.input, columns.output] != [1, 1] {
+        if !overlap || !is_long || !is_full {
             return None;
         }
-        let planes = merged(geometry.input_shape(), strides, |axis| !geometry.is_pooled(axis));
         let mut scales = Scales::new::<T, _>(Average::<A>::NEW, geometry.pooled(), divisor)?;
         scales.repeat(rows.outputs * columns.outputs + 2 * VECTOR_BYTES);
         let taps = |side: &usize| side + columns.kernel / side + columns.kernel % side;
         let side = (1..=columns.kernel).min_by_key(taps)?;
         let several = columns.kernel / side;
-        Some(Self { planes, rows, columns, side, several, scales })
+        Some(Self { grid, side, several, scales })
     }
 
     fn pool<T: Element, A: Accumulator<T, Scale = S>>(
@@ -85,11 +84,8 @@ impl<S: Copy + Send + Sync> Running<S> {
         input: &View<'_, T>,
         out: Shared<T>,
     ) {
-        let Self { rows, columns, planes, .. } = self;
-        let total = volume(planes) * rows.outputs;
-        let written = rows.outputs * columns.outputs;
-        let bytes = volume(planes) * (rows.len * columns.len + written) * size_of::<T>();
-        let tasks = execution.tasks(bytes).min(total);
+        let (columns, total) = (&self.grid.columns, self.grid.output_rows());
+        let tasks = self.grid.tasks(execution, size_of::<T>(), total);
         execution.run(tasks, |task| {
             let rows = task * total / tasks..(task + 1) * total / tasks;
             let room = columns.kernel + 6 * VECTOR_BYTES / size_of::<A>();
@@ -118,16 +114,11 @@ impl<T: Element, A: Accumulator<T>> Work for Run<'_, '_, T, A> {
 
     #[inline(always)]
     fn run(mut self) {
-        let outputs = self.problem.columns.outputs;
+        let outputs = self.problem.grid.columns.outputs;
         for first in (0..outputs).step_by(STRIP) {
             let columns = first..outputs.min(first + STRIP);
-            let (n, mut at) = (self.problem.rows.outputs, self.rows.start);
-            while at < self.rows.end {
-                let rows = at % n..n.min(at % n + self.rows.end - at);
-                with_lanes!(size_of::<A>(), |L| {
-                    self.plane::<{ 2 * L }>(at / n, rows.clone(), columns.clone());
-                });
-                at += rows.len();
+            for part in self.problem.grid.parts(self.rows.clone(), &columns) {
+                with_lanes!(size_of::<A>(), |L| self.part::<{ 2 * L }>(part));
             }
         }
     }
@@ -136,14 +127,14 @@ impl<T: Element, A: Accumulator<T>> Work for Run<'_, '_, T, A> {
 impl<T: Element, A: Accumulator<T>> Run<'_, '_, T, A> {
     /// Outputs of a plane.
     #[inline(always)]
-    fn plane<const L: usize>(&mut self, plane: usize, rows: Range<usize>, columns: Range<usize>) {
-        let problem = self.problem;
-        let inside = problem.columns.clipped(&columns);
-        let (to, width) = (problem.columns.padding(columns.start), inside.len());
-        let [offset, out] = offsets(&problem.planes, plane);
+    fn part<const L: usize>(&mut self, part: Part) {
+        let (problem, Part { plane, rows, columns, .. }) = (self.problem, part);
+        let inside = problem.grid.columns.clipped(&columns);
+        let (to, width) = (problem.grid.columns.padding(columns.start), inside.len());
+        let [offset, out] = offsets(&problem.grid.planes, plane);
         let first = self.input.origin().wrapping_add_signed(offset) + inside.start;
-        let at = |row: usize| first.wrapping_add_signed(row as isize * problem.rows.input);
-        let window = |row: usize| problem.rows.clipped(&(row..row + 1));
+        let at = |row: usize| first.wrapping_add_signed(row as isize * problem.grid.rows.input);
+        let window = |row: usize| problem.grid.rows.clipped(&(row..row + 1));
         self.line[..self.level].fill(A::ZERO);
         let start = window(rows.start).start;
         let mut summed = start..start;
@@ -163,7 +154,7 @@ impl<T: Element, A: Accumulator<T>> Run<'_, '_, T, A> {
             self.slide::<L>(
                 row,
                 &columns,
-                out + row as isize * problem.rows.output + columns.start as isize,
+                out + row as isize * problem.grid.rows.output + columns.start as isize,
             );
         }
     }
@@ -199,7 +190,7 @@ impl<T: Element, A: Accumulator<T>> Run<'_, '_, T, A> {
             // SAFETY: looked at above.
             let mut sums: [A; L] = unsafe { load_tile(self.line, to + column) };
             if ENTERS {
-                prefetch(src, (enters + column).wrapping_add_signed(self.problem.rows.input));
+                prefetch(src, (enters + column).wrapping_add_signed(self.problem.grid.rows.input));
                 // SAFETY: as above.
                 let row =
                     unsafe { load_partials::<T, _, L>(Average::<A>::NEW, src, enters + column) };
@@ -226,12 +217,12 @@ impl<T: Element, A: Accumulator<T>> Run<'_, '_, T, A> {
     #[inline(always)]
     fn slide<const L: usize>(&mut self, row: usize, columns: &Range<usize>, out: isize) {
         let (problem, n) = (self.problem, columns.len());
-        let kernel = problem.columns.kernel;
+        let kernel = problem.grid.columns.kernel;
         assert!(n.next_multiple_of(L) + kernel + L <= self.level, "the line holds a row");
         let (line, level) = self.line.split_at_mut(self.level);
         let reach = n + kernel - problem.side;
         fold_neighbours::<T, _, L, false>(Average::<A>::NEW, line, level, [problem.side, 1], reach);
-        let o = row * problem.columns.outputs + columns.start;
+        let o = row * problem.grid.columns.outputs + columns.start;
         let whole = n - n % L;
         for column in (0..whole).step_by(L) {
             turn_by_turn();
@@ -261,7 +252,7 @@ impl<T: Element, A: Accumulator<T>> Run<'_, '_, T, A> {
     #[inline(always)]
     unsafe fn results<const L: usize>(&self, from: usize, o: usize) -> [T; L] {
         let (line, level) = self.line.split_at(self.level);
-        let &Running { ref scales, side, several, ref columns, .. } = self.problem;
+        let &Running { ref scales, side, several, ref grid } = self.problem;
         let (scales, o) = scales.at(o);
         // SAFETY: there are scales for all outputs, and for a vector more.
         let scale: [A::Scale; L] = unsafe { load_tile(scales, o) };
@@ -273,7 +264,7 @@ impl<T: Element, A: Accumulator<T>> Run<'_, '_, T, A> {
             let tap = unsafe { load_tile(level, from + i * side) };
             onto::<T, _, L, false>(Average::<A>::NEW, &mut sums, &tap);
         }
-        for tap in several * side..columns.kernel {
+        for tap in several * side..grid.columns.kernel {
             turn_by_turn();
             // SAFETY: as above.
             let tap = unsafe { load_tile(line, from + tap) };

@@ -2,11 +2,19 @@
 
 use std::mem::MaybeUninit;
 
+use super::disjoint::{Disjoint, Put};
+use super::fold::{AHEAD, ask_ahead};
 use super::planes::{Axes, Block, Planes, merged, offsets, rows, volume};
-use crate::geometry::count;
-use crate::simd::{Work, dispatch};
+use crate::geometry::{Dims, count};
+use crate::simd::{Work, dispatch, prefetch};
 use crate::view::Shared;
-use crate::{Execution, PoolError, View, ViewMut};
+use crate::{Execution, Level, PoolError, View, ViewMut};
+
+/// Positions that a cache line holds.
+const LINE: usize = 8;
+
+/// Elements that are cleared between asking for others.
+const FILLED: usize = 256;
 
 /// Bytes of the smallest pages that memory is mapped in.
 const PAGE_BYTES: usize = 4096;
@@ -36,6 +44,8 @@ struct Pointed {
     walk: Axes<2>,
     volume: usize,
     bytes: usize,
+    /// Windows that suggest themselves, if elements of both planes follow one another.
+    windows: Option<Disjoint>,
 }
 
 /// An array's shape and strides.
@@ -54,10 +64,15 @@ impl Pointed {
         let own: Axes<1> = merged(plane, [plane_strides], pooled);
         let volume = volume(&own);
         let all = [plane_strides, index_strides, strides];
+        let walk = merged(positions, [index_strides, strides], pooled);
+        let in_order = matches!((&own[..], &walk[..]), ([(_, [1])], [(_, [1, 1])]));
+        let lengths = |shape: &[usize]| axes.iter().map(|&axis| shape[axis]).collect::<Dims<_>>();
+        let windows = Disjoint::new(&lengths(plane), &lengths(positions)).filter(|_| in_order);
         Ok(Self {
+            windows,
             planes: Planes::new(axes, plane, all, volume.saturating_mul(element + beside)),
             plane: own,
-            walk: merged(positions, [index_strides, strides], pooled),
+            walk,
             volume,
             bytes: count(plane)? * element + count(positions)? * (element + size_of::<i64>()),
         })
@@ -95,11 +110,14 @@ impl Pointed {
         mut visit: impl FnMut(usize, usize),
     ) -> Result<(), PoolError> {
         let volume = self.volume;
-        for (i, &index) in run.iter().enumerate() {
-            if (index as u64) < volume as u64 {
-                visit(i, index as usize);
-            } else if !(skips && index == -1) {
-                return Err(PoolError::IndexOutside { index, volume });
+        for (line, indices) in run.chunks(LINE).enumerate() {
+            prefetch(run, line * LINE + AHEAD / size_of::<i64>());
+            for (i, &index) in indices.iter().enumerate() {
+                if (index as u64) < volume as u64 {
+                    visit(line * LINE + i, index as usize);
+                } else if !(skips && index == -1) {
+                    return Err(PoolError::IndexOutside { index, volume });
+                }
             }
         }
         Ok(())
@@ -177,13 +195,22 @@ pub(crate) fn scatter<T: Copy + Default + Send + Sync, M: Meet<T>>(
     let positions = (indices.shape(), indices.strides());
     let pointed = Pointed::new(axes, plane, positions, source.strides(), sizes)?;
     let (pointed, is_zeroed) = (&pointed, target.is_zeroed());
-    let scatter =
-        Scatter { pointed, source, indices, out: target.shared(), is_zeroed, skips, meet };
+    let scatter = Scatter { pointed, source, indices, out: target.shared(), skips, meet };
     // Neighbouring planes are alike: where elements met once, later planes are summed at once.
-    let start = || (Vec::new(), false);
-    pointed.planes.each(execution, pointed.bytes, start, |(sums, meets), block| {
+    // And where their windows overlap.
+    let level = execution.chosen_level();
+    let windows = pointed.windows.as_ref().filter(|_| level.is_for_all());
+    let start = || (Vec::new(), false, windows);
+    pointed.planes.each(execution, pointed.bytes, start, |(sums, meets, windows), block| {
+        let mut is_zeroed = is_zeroed;
+        if let Some(disjoint) = windows.filter(|_| block.lanes == 1) {
+            if scatter.put(level, disjoint, block) {
+                return Ok(());
+            }
+            (*windows, is_zeroed) = (None, false);
+        }
         if !*meets {
-            *meets = scatter.write(block)?;
+            *meets = scatter.write(block, is_zeroed)?;
         }
         if *meets {
             scatter.join(block, sums)?;
@@ -198,8 +225,6 @@ struct Scatter<'a, T, M> {
     source: &'a View<'a, T>,
     indices: &'a View<'a, i64>,
     out: Shared<T>,
-    /// Whether nothing but zeros is there yet.
-    is_zeroed: bool,
     skips: bool,
     meet: M,
 }
@@ -212,23 +237,39 @@ impl<T: Copy + Default + Send + Sync, M: Meet<T>> Scatter<'_, T, M> {
         &self.source.data()[at..at + len]
     }
 
-    /// Writes elements straight to the block's planes. Returns whether elements have met there that
-    /// must be joined instead.
-    fn write(&self, block: Block<3>) -> Result<bool, PoolError> {
+    /// Writes the plane of a block row by row; gives whether its windows are those.
+    fn put(&self, level: Level, windows: &Disjoint, block: Block<3>) -> bool {
+        let Self { pointed, indices, out, meet, .. } = *self;
+        let [at, from, beside] = block.at;
+        let Some(&(len, _)) = pointed.walk.first() else { return false };
+        let first = indices.origin().wrapping_add_signed(from);
+        let (elements, positions) = (self.elements(beside, len), &indices.data()[first..][..len]);
+        let mut done = false;
+        dispatch(level, Put { windows, meet, elements, positions, out, at, done: &mut done });
+        done
+    }
+
+    /// Writes elements straight to the block's planes, which may be zeros already. Returns whether
+    /// elements have met there that must be joined instead.
+    fn write(&self, block: Block<3>, is_zeroed: bool) -> Result<bool, PoolError> {
         let Self { pointed, indices, out, skips, meet, .. } = *self;
         let zero = MaybeUninit::new(T::default());
         for runs in pointed.runs(block) {
             for (at, _) in runs.each() {
                 // SAFETY: the block's elements of the target, which belong to this task.
                 let elements = unsafe { out.run(at, runs.len) };
-                if self.is_zeroed {
+                if is_zeroed {
                     // A page that is read before it is written is mapped twice.
                     elements
                         .iter_mut()
                         .step_by(PAGE_BYTES / size_of::<T>())
                         .for_each(|e| *e = zero);
                 } else {
-                    elements.fill(zero);
+                    for at in (0..elements.len()).step_by(FILLED) {
+                        ask_ahead::<_, FILLED>(elements, at);
+                        let end = elements.len().min(at + FILLED);
+                        elements[at..end].fill(zero);
+                    }
                 }
             }
         }

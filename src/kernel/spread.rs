@@ -12,9 +12,10 @@ use super::line::LONG;
 use super::planes::{self, Axes, Planes, merged, offsets, volume};
 use super::tile::in_tiles;
 use super::whole;
-use crate::element::{Accumulator, Mean};
+use crate::element::Mean;
 use crate::geometry::{Dims, count};
 use crate::simd::{Work, dispatch};
+use crate::sums::Accumulator;
 use crate::view::Shared;
 use crate::window::{Axis, Rule};
 use crate::{Execution, Geometry, PoolError, View, ViewMut};
@@ -143,9 +144,8 @@ pub(crate) fn suits<T, U>(
     if geometry.pooled().iter().any(|(_, axis)| matches!(axis.rule, Rule::Listed(_))) {
         return true;
     }
-    let side_by_side = |axis: &Axis| matches!(axis.rule, Rule::Sliding { stride: 1, .. });
     let Some((at, axis)) = long_axes(geometry).last() else { return true };
-    if long_axes(geometry).all(|(_, axis)| side_by_side(axis) && axis.outputs() > 1) {
+    if are_side_by_side(geometry) {
         return false;
     }
     let neighbours = |len: usize, stride: isize| len <= 1 || stride == 1;
@@ -156,6 +156,13 @@ pub(crate) fn suits<T, U>(
             Rule::Adaptive => axis.outputs().div_ceil(axis.len().max(1)) + 1 < LONG,
             Rule::Listed(_) => true,
         }
+}
+
+/// Whether windows begin at every element of every axis: then a sweep is the fast way, whatever the
+/// strides.
+pub(crate) fn are_side_by_side(geometry: &Geometry) -> bool {
+    let side_by_side = |axis: &Axis| matches!(axis.rule, Rule::Sliding { stride: 1, .. });
+    long_axes(geometry).all(|(_, axis)| side_by_side(axis) && axis.outputs() > 1)
 }
 
 /// The pooled axes that are more than one element that is its own window.
@@ -220,9 +227,9 @@ impl Plan {
         let (last, step) = axes.pop().unwrap_or((Axis::single(), 1));
         let mut columns = Columns { len: last.len(), step, windows: windows(last) };
         // Planes of one window are one row.
-        let mut whole = is_whole(last);
+        let mut whole = last.is_whole();
         while let Some(&(axis, stride)) = axes.last() {
-            if !whole || !is_whole(axis) || stride != step * columns.len as isize {
+            if !whole || !axis.is_whole() || stride != step * columns.len as isize {
                 break;
             }
             columns.len *= axis.len();
@@ -252,11 +259,6 @@ impl Plan {
         let one_row = matches!(&self.rows[..], [row] if row.readers.len() == 1);
         (self.outputs, *step) == (1, 1) && all && one_row && self.factors.of_row.is_empty()
     }
-}
-
-/// Whether there is one output, which reads all elements.
-fn is_whole(axis: &Axis) -> bool {
-    axis.outputs() == 1 && axis.taps(0).count == axis.len()
 }
 
 /// The rows of the larger plane, and the numbers of the rows that reach them.

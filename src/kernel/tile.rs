@@ -106,11 +106,7 @@ pub(crate) unsafe fn load_partials<T: Copy, R: Reduce<T>, const L: usize>(
 ) -> [R::Partial; L] {
     // SAFETY: the caller's promise.
     let elements: [T; L] = unsafe { load_tile(slice, at) };
-    let mut loaded = [reduce.identity(); L];
-    for l in 0..L {
-        loaded[l] = reduce.load(elements[l]);
-    }
-    loaded
+    reduce.load_tile(elements)
 }
 
 /// [`load_partials`], leaving a trace of what was met if that is to be looked at.

@@ -4,10 +4,11 @@
 use std::hint::black_box;
 use std::ops::Range;
 
+use super::grid::Part;
 use super::planes::offsets;
 use super::rows::{Folded, MANY, ROWS, Rows};
 use super::tile::{fold_neighbours, onto, with_lanes};
-use super::tiled::{NARROW, Part, Tiled};
+use super::tiled::{NARROW, Tiled};
 use crate::View;
 use crate::reduce::Reduce;
 use crate::simd::{Work, load_tile, turn_by_turn};
@@ -97,8 +98,8 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Walk<'_, '
     #[inline(always)]
     fn fold<const L: usize, const NUMBERS: bool>(&mut self, part: &Part) -> bool {
         let problem = self.problem;
-        let inside = problem.columns.clipped(&part.columns);
-        let before = problem.columns.padding(part.columns.start);
+        let inside = problem.grid.columns.clipped(&part.columns);
+        let before = problem.grid.columns.padding(part.columns.start);
         let to = part.done * problem.pitch;
         let rows = part.rows.len();
         assert!(to + rows * problem.pitch + 2 * L <= self.line.len(), "the line holds a band");
@@ -117,8 +118,8 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Walk<'_, '
     /// them can be read.
     #[inline(always)]
     fn place<const L: usize>(&mut self, plane: usize, columns: &Range<usize>) -> Place {
-        let (rows, width) = (&self.problem.rows, columns.len());
-        let [offset, _] = offsets(&self.problem.planes, plane);
+        let (rows, width) = (&self.problem.grid.rows, columns.len());
+        let [offset, _] = offsets(&self.problem.grid.planes, plane);
         let at = self.input.origin().wrapping_add_signed(offset) + columns.start;
         let last = at.wrapping_add_signed((rows.len as isize - 1) * rows.input);
         let data = self.input.data();
@@ -146,7 +147,7 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Walk<'_, '
         to: usize,
         width: usize,
     ) -> bool {
-        let (reduce, rows, pitch) = (self.reduce, &self.problem.rows, self.problem.pitch);
+        let (reduce, rows, pitch) = (self.reduce, &self.problem.grid.rows, self.problem.pitch);
         let src = if place.staged { &self.staged[..] } else { self.input.data() };
         // Outputs whose windows are not clipped.
         let whole = rows.whole.start.max(part.rows.start)..rows.whole.end.min(part.rows.end);
@@ -157,7 +158,7 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Walk<'_, '
             false => part.rows.clone(),
         };
         let (mut column, mut numbers) = (0, true);
-        let taps = self.problem.rows.kernel;
+        let taps = self.problem.grid.rows.kernel;
         let walk = Rows::<T, R, K, S, NUMBERS> { reduce, src, step: place.step, taps };
         loop {
             let mut met = [reduce.identity(); L];
@@ -264,10 +265,10 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Walk<'_, '
     fn slide<const N: usize, const L: usize, const NUMBERS: bool>(&mut self, part: &Part) {
         let (problem, pitch) = (self.problem, self.problem.pitch);
         let (n, count, first) = (part.columns.len(), part.rows.len(), part.columns.start);
-        let [_, plane] = offsets(&problem.planes, part.plane);
-        let out = plane + part.rows.start as isize * problem.rows.output + first as isize;
+        let [_, plane] = offsets(&problem.grid.planes, part.plane);
+        let out = plane + part.rows.start as isize * problem.grid.rows.output + first as isize;
         let from = if const { K == 0 } { self.level } else { 0 } + part.done * pitch;
-        let reach = n.next_multiple_of(L) * S + N + problem.columns.kernel * problem.step;
+        let reach = n.next_multiple_of(L) * S + N + problem.grid.columns.kernel * problem.step;
         assert!(from + (count - 1) * pitch + reach <= self.line.len(), "the line holds a band");
         let mut column = 0;
         loop {
@@ -278,25 +279,25 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Walk<'_, '
                 false => count,
             };
             let from = from + column * S;
-            let o = part.rows.start * problem.columns.outputs + first + column;
+            let o = part.rows.start * problem.grid.columns.outputs + first + column;
             let out = out + column as isize;
             for i in 0..whole {
                 turn_by_turn();
-                let (from, o) = (from + i * pitch, o + i * problem.columns.outputs);
+                let (from, o) = (from + i * pitch, o + i * problem.grid.columns.outputs);
                 // SAFETY: looked at above.
                 let results: [T; L] = unsafe { self.results::<N, L, NUMBERS>(from, o) };
                 // SAFETY: every task has bands of its own, whose rows it writes in order.
-                let dst = unsafe { self.out.run(out + i as isize * problem.rows.output, L) };
+                let dst = unsafe { self.out.run(out + i as isize * problem.grid.rows.output, L) };
                 for l in 0..L {
                     dst[l].write(results[l]);
                 }
             }
             for i in whole..count {
-                let (from, o) = (from + i * pitch, o + i * problem.columns.outputs);
+                let (from, o) = (from + i * pitch, o + i * problem.grid.columns.outputs);
                 // SAFETY: as above.
                 let results: [T; L] = unsafe { self.results::<N, L, NUMBERS>(from, o) };
                 // SAFETY: as above.
-                let dst = unsafe { self.out.run(out + i as isize * problem.rows.output, n) };
+                let dst = unsafe { self.out.run(out + i as isize * problem.grid.rows.output, n) };
                 for (dst, result) in dst.iter_mut().zip(results) {
                     dst.write(result);
                 }
@@ -324,7 +325,7 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Walk<'_, '
         // SAFETY: the caller's promise.
         let mut acc: [R::Partial; N] = unsafe { load_tile(self.line, from) };
         if const { K == 0 } {
-            let Tiled { side, several, columns, .. } = self.problem;
+            let Tiled { side, several, grid, .. } = self.problem;
             for i in 1..*several {
                 turn_by_turn();
                 // SAFETY: as above.
@@ -332,7 +333,7 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Walk<'_, '
                 onto::<T, R, N, NUMBERS>(self.reduce, &mut acc, &tap);
             }
             // SAFETY: as above.
-            let tap = unsafe { load_tile(self.line, from + columns.kernel - side) };
+            let tap = unsafe { load_tile(self.line, from + grid.columns.kernel - side) };
             onto::<T, R, N, NUMBERS>(self.reduce, &mut acc, &tap);
         }
         for k in 1..K {
@@ -345,11 +346,7 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Walk<'_, '
             1 => kept.copy_from_slice(&acc[..L]),
             _ => kept = even_and_odd(&acc).0,
         }
-        let mut results = [T::default(); L];
-        for l in 0..L {
-            results[l] = self.reduce.finish(kept[l], scale[l]);
-        }
-        results
+        self.reduce.finish_tile(kept, scale)
     }
 }
 

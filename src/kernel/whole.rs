@@ -2,8 +2,9 @@
 
 use super::planes::{Axes, merged, offsets, volume};
 use super::tile::in_tiles;
-use crate::element::{Accumulator, Mean};
+use crate::element::Mean;
 use crate::simd::{Work, dispatch};
+use crate::sums::Accumulator;
 use crate::view::Shared;
 use crate::{Execution, Geometry, View, ViewMut};
 

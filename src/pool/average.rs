@@ -1,11 +1,12 @@
 //! Average pooling.
 
 use super::{Tensor, check_shape, check_shapes};
-use crate::element::{Accumulator, Mean};
+use crate::element::Mean;
 use crate::kernel::spread::{self, Divisors};
 use crate::kernel::{fold, running};
 use crate::reduce::Average;
 pub use crate::reduce::Divisor;
+use crate::sums::Accumulator;
 use crate::{Execution, Geometry, PoolError, View, ViewMut};
 
 /// The sum of every window's elements over `divisor`.
@@ -53,16 +54,9 @@ pub fn average_into<T: Mean>(
     if divisor == Divisor::Fixed(0) {
         return Err(PoolError::ZeroDivisor);
     }
-    let taps = geometry.max_window();
-    if running::pool(execution, geometry, divisor, input, &mut output) {
-        return Ok(());
-    }
-    if taps <= T::NARROW_TAPS {
-        summed_in::<T, T::Narrow>(execution, geometry, divisor, input, output);
-    } else if taps <= T::MIDDLE_TAPS {
-        summed_in::<T, T::Middle>(execution, geometry, divisor, input, output);
-    } else {
-        summed_in::<T, T::Wide>(execution, geometry, divisor, input, output);
+    let geometry = &geometry.simplified();
+    if !running::pool(execution, geometry, divisor, input, &mut output) {
+        summed(execution, geometry, divisor, input, output);
     }
     Ok(())
 }
@@ -93,7 +87,12 @@ where
     let divisors = match common_divisor(geometry, divisor) {
         Some(divisor) if !spread::suits(geometry, grad_output, &grad_input) => {
             let (transposed, divisor) = (geometry.transposed(), Divisor::Fixed(divisor));
-            summed_in::<T, f64>(execution, &transposed, divisor, grad_output, grad_input);
+            // Elsewhere other strides are spread, in f64.
+            if spread::are_side_by_side(geometry) {
+                summed(execution, &transposed, divisor, grad_output, grad_input);
+            } else {
+                summed_in::<T, f64>(execution, &transposed, divisor, grad_output, grad_input);
+            }
             return Ok(());
         }
         Some(divisor) => Divisors::Same(divisor),
@@ -115,6 +114,26 @@ fn common_divisor(geometry: &Geometry, divisor: Divisor) -> Option<i64> {
         let first = counts.first().copied().unwrap_or(1).max(1);
         counts.iter().all(|&count| count == first).then(|| product.saturating_mul(first))
     })
+}
+
+/// Sums in the type that is for as many elements.
+fn summed<T: Mean>(
+    execution: &Execution<'_>,
+    geometry: &Geometry,
+    divisor: Divisor,
+    input: &View<'_, T>,
+    output: ViewMut<'_, T>,
+) {
+    let taps = geometry.max_window();
+    // Sums that are not for every level are narrow ones.
+    let narrow = T::Narrow::FOR_ALL || execution.chosen_level().is_for_all();
+    if narrow && taps <= T::NARROW_TAPS {
+        summed_in::<T, T::Narrow>(execution, geometry, divisor, input, output);
+    } else if taps <= T::MIDDLE_TAPS {
+        summed_in::<T, T::Middle>(execution, geometry, divisor, input, output);
+    } else {
+        summed_in::<T, T::Wide>(execution, geometry, divisor, input, output);
+    }
 }
 
 fn summed_in<T: Mean, A: Accumulator<T>>(

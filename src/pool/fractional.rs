@@ -5,10 +5,12 @@ use std::ops::Range;
 use super::{check_planes, check_shape};
 use crate::element::Element;
 use crate::geometry::{Dims, count};
+use crate::kernel::picked::{self, Picked};
 use crate::kernel::planes::{Axes, Block, Planes, offsets, volume};
 use crate::pool::max::{max_into, max_with_indices_into};
+use crate::simd::dispatch;
 use crate::view::{Shared, contiguous_strides};
-use crate::{Execution, Geometry, PoolError, Taps, View, ViewMut, Window};
+use crate::{Execution, Geometry, Level, PoolError, Taps, View, ViewMut, Window};
 
 /// Where the random windows of fractional max pooling start on an axis of `len` elements:
 /// `output_size` windows of `kernel_size` neighbours, the last one at the end.
@@ -27,11 +29,12 @@ pub fn fractional_starts(
 ) -> Vec<usize> {
     let last = len.saturating_sub(kernel_size);
     let alpha = round(round(last as f64) / round(output_size.saturating_sub(1) as f64));
-    let scaled = |i: usize| round(round(round(i as f64) + sample) * alpha).trunc();
-    let origin = round(sample * alpha).trunc();
+    // Not trunc(), which is a call where the processor may be any.
+    let scaled = |i: usize| round(round(round(i as f64) + sample) * alpha) as i64;
+    let origin = round(sample * alpha) as i64;
     let start = |i: usize| match i + 1 == output_size {
         true => last,
-        false => ((scaled(i) - origin) as usize).min(last),
+        false => usize::try_from(scaled(i).saturating_sub(origin)).map_or(0, |at| at.min(last)),
     };
     (0..output_size).map(start).collect()
 }
@@ -78,8 +81,10 @@ pub fn fractional_max_into<T: Element>(
     let element = size_of::<T>() + positions.map_or(0, |_| size_of::<i64>());
     let planes = Planes::new(axes, input.shape(), arrays, plane.saturating_mul(element));
     let bytes = (count(input.shape())? + count(values.shape())?) * element;
-    let single = execution.one_thread();
-    planes.each(execution, bytes, Scratch::default, |scratch, block| {
+    let (single, level) = (execution.one_thread(), execution.chosen_level());
+    let picks = level.is_for_all() && fractional.picks();
+    let scratch = || Scratch { values: Vec::new(), indices: Vec::new(), lines: Default::default() };
+    planes.each(execution, bytes, scratch, |scratch, block| {
         let number = |lane: usize| (block.at[3] + lane as isize) as usize;
         let chosen = |lane: usize| fractional.choose(|i| starts(number(lane), i));
         // A plane of its own has windows of its own; those of several differ in the copy alone.
@@ -93,6 +98,10 @@ pub fn fractional_max_into<T: Element>(
         };
         if block.lanes == 1 {
             let own = chosen(0)?;
+            if picks && positions.is_none() {
+                fractional.pick(level, block, &own, out, &mut scratch.lines);
+                return Ok(());
+            }
             let (outputs, step) = (fractional.first_outputs(), fractional.rows_at_once(element));
             for first in (0..outputs).step_by(step) {
                 let together = first..outputs.min(first.saturating_add(step));
@@ -149,10 +158,10 @@ struct Chosen {
 
 /// Maxima of a block of planes: of the windows at every place of the columns, and of the rows that
 /// are needed or all.
-#[derive(Default)]
-struct Scratch<T> {
+struct Scratch<T: Element> {
     values: Vec<T>,
     indices: Vec<i64>,
+    lines: [Vec<T::Ordered>; 2],
 }
 
 impl<T: Element> Fractional<'_, T> {
@@ -220,6 +229,33 @@ impl<T: Element> Fractional<'_, T> {
         }
         let indices = view_of(&mut scratch.indices, geometry.output_shape())?;
         max_with_indices_into(execution, &geometry, &view, values, indices)
+    }
+
+    /// Whether [`pick`](Self::pick) is for these planes, if they are taken one by one.
+    fn picks(&self) -> bool {
+        let neighbours = |strides: &[isize]| strides.last() == Some(&1);
+        !self.kernel.contains(&0)
+            && neighbours(&self.strides)
+            && neighbours(&self.placed)
+            && self.lengths.last().is_some_and(|&columns| picked::suits::<T>(columns))
+    }
+
+    /// Takes the maxima of a plane's `own` windows.
+    fn pick(
+        &self,
+        level: Level,
+        block: Block<4>,
+        own: &Chosen,
+        out: Shared<T>,
+        lines: &mut [Vec<T::Ordered>; 2],
+    ) {
+        let Self { lengths, strides, kernel, placed, .. } = self;
+        let at = self.input.origin().wrapping_add_signed(block.at[0]);
+        let (src, out_at, starts) = (self.input.data(), block.at[1], &own.starts);
+        dispatch(
+            level,
+            Picked { src, at, out_at, lengths, strides, kernel, placed, starts, out, lines },
+        );
     }
 
     /// Checks the starts along every axis.

@@ -3,12 +3,13 @@
 use std::marker::PhantomData;
 
 use super::{Tensor, check_planes, check_shape, check_shapes};
-use crate::element::{Accumulator, Element, Mean, Position};
+use crate::element::{Element, Mean, Position};
 use crate::kernel::argmax::ArgMax;
 use crate::kernel::argwalk;
 use crate::kernel::scatter::{Meet, scatter};
 use crate::kernel::{fold, pool};
 use crate::reduce::{Divisor, Maximum};
+use crate::sums::Accumulator;
 use crate::view::Shared;
 use crate::{Execution, Geometry, PoolError, View, ViewMut};
 
@@ -45,6 +46,7 @@ pub fn max_into<T: Element>(
     output: ViewMut<'_, T>,
 ) -> Result<(), PoolError> {
     check_shapes(geometry, input, &output)?;
+    let geometry = &geometry.simplified();
     fold::pool(execution, Maximum, geometry, Divisor::Fixed(1), input, output);
     Ok(())
 }

@@ -1,9 +1,10 @@
 //! Power-average pooling, PyTorch's `lp_pool`.
 
 use super::check_shapes;
-use crate::element::{Accumulator, Mean};
+use crate::element::Mean;
 use crate::kernel::fold;
 use crate::reduce::{Divisor, Power, Reduce, Square};
+use crate::sums::Accumulator;
 use crate::{Execution, Geometry, PoolError, View, ViewMut};
 
 /// `(sum of x^p over the window / its elements * kernel_volume)^(1/p)`: the p-norm, where the
@@ -29,6 +30,7 @@ where
     if norm_type == 0.0 || norm_type.is_infinite() {
         return Err(PoolError::NormType { norm_type: norm_type.to_string() });
     }
+    let geometry = &geometry.simplified();
     if norm_type == 2.0 {
         reduced_by(execution, geometry, Square { kernel_volume }, input, output);
     } else {

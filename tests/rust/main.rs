@@ -8,6 +8,7 @@
 
 mod dtype;
 mod errors;
+mod fractional;
 mod gradients;
 mod hostile;
 mod large;
@@ -19,4 +20,5 @@ mod problem;
 mod properties;
 mod reference;
 mod same_bits;
+mod scattered;
 mod view;

@@ -1,0 +1,132 @@
+//! Windows of neighbours over two axes: their outputs, row by row through all planes.
+
+use std::ops::Range;
+
+use super::planes::{Axes, merged, volume};
+use crate::window::{Axis, Rule};
+use crate::{Execution, Geometry};
+
+/// A pooled axis with its strides in memory.
+#[derive(Debug, Clone)]
+pub(super) struct Side {
+    pub(super) len: usize,
+    pub(super) outputs: usize,
+    pub(super) kernel: usize,
+    pub(super) stride: usize,
+    pub(super) before: usize,
+    /// Outputs whose windows are not clipped.
+    pub(super) whole: Range<usize>,
+    pub(super) input: isize,
+    pub(super) output: isize,
+}
+
+impl Side {
+    /// None for windows that are not of neighbours, or may have no element.
+    fn new(axis: &Axis, [input, output]: [isize; 2]) -> Option<Self> {
+        let Rule::Sliding { kernel, stride, before, after, dilation: 1 } = axis.rule else {
+            return None;
+        };
+        let (len, outputs, whole) = (axis.len(), axis.outputs(), axis.whole_windows());
+        let fits = before.max(after) < kernel && len.min(outputs) > 0;
+        fits.then_some(Self { len, outputs, kernel, stride, before, whole, input, output })
+    }
+
+    /// The elements that the windows of `outputs` reach, none of which is empty.
+    #[inline(always)]
+    pub(super) fn clipped(&self, outputs: &Range<usize>) -> Range<usize> {
+        let end = (outputs.end - 1) * self.stride + self.kernel - self.before;
+        (outputs.start * self.stride).saturating_sub(self.before)..end.min(self.len)
+    }
+
+    /// The `outputs` whose windows neither start with the first element, nor end with the last and
+    /// are clipped there: those before and after them grow from one to the next.
+    #[inline(always)]
+    pub(super) fn inner(&self, outputs: &Range<usize>) -> Range<usize> {
+        let start = if self.whole.is_empty() { self.before + 1 } else { self.whole.start };
+        let end = if self.whole.is_empty() { start } else { self.whole.end };
+        let inside = |o: usize| o.clamp(outputs.start, outputs.end);
+        inside(start)..inside(end)
+    }
+
+    /// How many positions before its first element the windows from output `o` on start.
+    #[inline(always)]
+    pub(super) fn padding(&self, o: usize) -> usize {
+        self.before.saturating_sub(o * self.stride)
+    }
+}
+
+/// The windows, and where planes and outputs lie. Columns are neighbours in memory.
+#[derive(Debug)]
+pub(super) struct Grid {
+    /// The places of planes.
+    pub(super) planes: Axes<2>,
+    pub(super) rows: Side,
+    pub(super) columns: Side,
+    /// Whether output rows follow one another through all planes.
+    runs_on: bool,
+}
+
+/// Some outputs of a plane, neighbours along both axes.
+pub(super) struct Part {
+    pub(super) plane: usize,
+    pub(super) rows: Range<usize>,
+    pub(super) columns: Range<usize>,
+    /// Rows of the same outputs in planes before this one.
+    pub(super) done: usize,
+    /// Results of each row that may be written in the order of the rows.
+    pub(super) room: usize,
+}
+
+impl Grid {
+    /// None unless there are two pooled axes of such windows, and neighbouring columns.
+    pub(super) fn new(geometry: &Geometry, strides: [&[isize]; 2]) -> Option<Self> {
+        let [(row_axis, rows), (column_axis, columns)] = geometry.pooled() else { return None };
+        let side = |axis: usize, windows| Side::new(windows, strides.map(|strides| strides[axis]));
+        let (rows, columns) = (side(*row_axis, rows)?, side(*column_axis, columns)?);
+        if [columns.input, columns.output] != [1, 1] {
+            return None;
+        }
+        let planes = merged(geometry.input_shape(), strides, |axis| !geometry.is_pooled(axis));
+        let plane = (rows.outputs * columns.outputs) as isize;
+        let follows = match &planes[..] {
+            [] => true,
+            [(_, steps)] => steps[1] == plane,
+            _ => false,
+        };
+        let runs_on = follows && (rows.output == columns.outputs as isize || rows.outputs == 1);
+        Some(Self { planes, rows, columns, runs_on })
+    }
+
+    /// Output rows of all planes.
+    pub(super) fn output_rows(&self) -> usize {
+        volume(&self.planes) * self.rows.outputs
+    }
+
+    /// Tasks to share the work, of elements of `size` bytes, in that can be cut into `pieces`.
+    pub(super) fn tasks(&self, execution: &Execution<'_>, size: usize, pieces: usize) -> usize {
+        let Self { planes, rows, columns, .. } = self;
+        let (read, written) = (rows.len * columns.len, rows.outputs * columns.outputs);
+        execution.tasks(volume(planes) * (read + written) * size).min(pieces)
+    }
+
+    /// The parts, one in each plane, of `columns` of output rows that are counted through all planes.
+    #[inline(always)]
+    pub(super) fn parts(
+        &self,
+        rows: Range<usize>,
+        columns: &Range<usize>,
+    ) -> impl Iterator<Item = Part> {
+        let (n, total) = (self.rows.outputs, rows.len());
+        let (mut plane, mut first, mut done) = (rows.start / n, rows.start % n, 0);
+        let runs_on = self.runs_on && columns.len() == self.columns.outputs;
+        let columns = columns.clone();
+        std::iter::from_fn(move || {
+            let count = (total - done).min(n - first);
+            let room = if runs_on { (total - done) * columns.len() } else { columns.len() };
+            let columns = columns.clone();
+            let part = Part { plane, rows: first..first + count, columns, done, room };
+            (plane, first, done) = (plane + 1, 0, done + count);
+            (count > 0).then_some(part)
+        })
+    }
+}

@@ -1,0 +1,175 @@
+//! Elements put at positions: unpooling, and gradients of maxima.
+
+use std::mem::MaybeUninit;
+
+use half::f16;
+use poolnd::{Execution, Level, View, ViewMut, max_backward_into, unpool_into};
+
+use crate::dtype::{Dtype, Kind, Number};
+
+const PLANES: usize = 3;
+
+fn random(at: usize) -> u64 {
+    (at as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29).wrapping_mul(0xbf58_476d)
+}
+
+/// A position in each of the windows of `size` that tile a plane of `outputs`, row-major.
+fn positions(outputs: &[usize], size: &[usize]) -> Vec<i64> {
+    let volume: usize = outputs.iter().product();
+    let position = |o: usize| {
+        let (mut rest, mut step, mut at) = (o, 1, 0);
+        for (axis, (&outputs, &size)) in outputs.iter().zip(size).enumerate().rev() {
+            let inside = random(o * 8 + axis) as usize % size;
+            at += (rest % outputs * size + inside) * step;
+            rest /= outputs;
+            step *= outputs * size;
+        }
+        at as i64
+    };
+    (0..volume).map(position).collect()
+}
+
+/// What `put` writes to planes of `shape`, at every level; the planes are given in C order.
+fn at_every_level<T: Dtype>(
+    shape: &[usize],
+    put: impl Fn(&Execution<'_>, ViewMut<'_, T>),
+    check: impl Fn(&[T]),
+) {
+    for level in Level::available() {
+        let nothing = T::sample(Kind::Fractions, 1);
+        let mut memory = vec![MaybeUninit::new(nothing); shape.iter().product()];
+        let out = ViewMut::new(&mut memory, shape).unwrap();
+        put(&Execution::default().level(level), out);
+        // SAFETY: initialised from the start.
+        check(&memory.iter().map(|element| unsafe { element.assume_init() }).collect::<Vec<T>>());
+    }
+}
+
+struct Case {
+    shape: Vec<usize>,
+    outputs: Vec<usize>,
+    positions: Vec<i64>,
+}
+
+impl Case {
+    /// Windows of `size`, `odd` of whose positions are elsewhere.
+    fn new(outputs: &[usize], size: &[usize], odd: usize) -> Self {
+        let lengths = outputs.iter().zip(size).map(|(outputs, size)| outputs * size);
+        let plane: usize = lengths.clone().product();
+        let mut positions = positions(outputs, size).repeat(PLANES);
+        let (most, last) = (positions.len(), PLANES.min(odd + 1));
+        for i in 0..odd {
+            // In one plane, so that others are as they were.
+            positions[random(i) as usize % (most / last)] = (random(i + 9) as usize % plane) as i64;
+        }
+        let of_planes = |lengths: Vec<usize>| [vec![PLANES], lengths].concat();
+        Self {
+            shape: of_planes(lengths.collect()),
+            outputs: of_planes(outputs.to_vec()),
+            positions,
+        }
+    }
+
+    fn each(&self) -> impl Iterator<Item = (usize, usize)> {
+        let plane: usize = self.shape[1..].iter().product();
+        let outputs = self.positions.len() / PLANES;
+        let numbered = self.positions.iter().enumerate();
+        numbered.map(move |(o, &position)| (o, o / outputs * plane + position as usize))
+    }
+
+    fn axes(&self) -> Vec<usize> {
+        (1..self.shape.len()).collect()
+    }
+
+    fn unpool<T: Dtype>(&self) {
+        let elements: Vec<T> =
+            (0..self.positions.len()).map(|o| T::sample(Kind::Specials, random(o))).collect();
+        let mut expected = vec![T::default(); self.shape.iter().product()];
+        self.each().for_each(|(o, at)| expected[at] = elements[o]);
+        let input = View::new(&elements, &self.outputs).unwrap();
+        let indices = View::new(&self.positions, &self.outputs).unwrap();
+        at_every_level(
+            &self.shape,
+            |execution, out| {
+                unpool_into(execution, &self.axes(), &input, &indices, out).unwrap();
+            },
+            |result: &[T]| {
+                assert!(result.iter().zip(&expected).all(|(a, b)| a.bits() == b.bits()));
+            },
+        );
+    }
+
+    /// Sums of gradients that are exact in every dtype.
+    fn backward<T: Number>(&self) {
+        let gradients: Vec<T> =
+            (0..self.positions.len()).map(|o| T::sample(Kind::Ties, random(o))).collect();
+        let mut met = vec![Vec::new(); self.shape.iter().product()];
+        self.each().for_each(|(o, at)| met[at].push(gradients[o]));
+        let expected: Vec<T> = met.iter().map(|met| T::mean(met, 1)).collect();
+        let input = View::new(&gradients, &self.outputs).unwrap();
+        let indices = View::new(&self.positions, &self.outputs).unwrap();
+        at_every_level(
+            &self.shape,
+            |execution, out| {
+                max_backward_into(execution, &self.axes(), &input, &indices, out).unwrap();
+            },
+            |result: &[T]| {
+                assert!(result.iter().zip(&expected).all(|(a, &b)| a.same(b)));
+            },
+        );
+    }
+
+    fn check(&self) {
+        self.unpool::<f32>();
+        self.unpool::<f64>();
+        self.unpool::<f16>();
+        self.unpool::<u8>();
+        self.backward::<f32>();
+        self.backward::<f64>();
+        self.backward::<f16>();
+    }
+}
+
+/// Windows that tile the plane, and positions that only nearly lie in them.
+#[test]
+fn tiles() {
+    for columns in [1, 2, 7, 8, 15, 16, 17, 31, 32, 33, 64, 70, 128] {
+        for odd in [0, 1, 2, 40] {
+            for rows in [1, 2, 3] {
+                Case::new(&[4, columns], &[rows, 2], odd).check();
+            }
+            Case::new(&[columns], &[2], odd).check();
+            Case::new(&[4, columns], &[2, 3], odd).check();
+            Case::new(&[2, 3, columns], &[2, 2, 2], odd).check();
+        }
+    }
+}
+
+/// An element without a position is left out, and one with a wrong position is an error.
+#[test]
+fn positions_that_are_none() {
+    let mut case = Case::new(&[3, 40], &[2, 2], 0);
+    let gradients = vec![1.0f32; case.positions.len()];
+    case.positions[100] = -1;
+    let input = View::new(&gradients, &case.outputs).unwrap();
+    let indices = View::new(&case.positions, &case.outputs).unwrap();
+    at_every_level(
+        &case.shape,
+        |execution, out| {
+            max_backward_into(execution, &case.axes(), &input, &indices, out).unwrap();
+        },
+        |result: &[f32]| assert_eq!(result.iter().sum::<f32>(), gradients.len() as f32 - 1.0),
+    );
+    for wrong in [-1, -2, 480, i64::MAX, i64::MIN, 1 << 32, -(1 << 32)] {
+        let mut positions = case.positions.clone();
+        positions[100] = wrong;
+        let indices = View::new(&positions, &case.outputs).unwrap();
+        at_every_level(
+            &case.shape,
+            |execution, out| {
+                unpool_into(execution, &case.axes(), &input, &indices, out).unwrap_err();
+            },
+            |_: &[f32]| {},
+        );
+    }
+}

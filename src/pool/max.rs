@@ -124,19 +124,15 @@ pub fn max_backward_into<T: Mean>(
 ) -> Result<(), PoolError> {
     check_shape("indices", indices.shape(), grad_output.shape())?;
     check_planes(axes, grad_output.shape(), grad_input.shape())?;
-    let sum =
-        Added { one: <T::Narrow as Accumulator<T>>::scale(1), sums: PhantomData::<T::Narrow> };
+    let sum = Added(PhantomData::<T::Narrow>);
     scatter(execution, axes, grad_output, indices, grad_input, true, sum)
 }
 
 /// Gradients that meet are summed in `A`.
 #[derive(Debug, Clone, Copy)]
-struct Added<A, S> {
-    one: S,
-    sums: PhantomData<A>,
-}
+struct Added<A>(PhantomData<A>);
 
-impl<T: Element, A: Accumulator<T>> Meet<T> for Added<A, A::Scale> {
+impl<T: Element, A: Accumulator<T>> Meet<T> for Added<A> {
     type Sum = A;
     const NONE: A = A::ZERO;
 
@@ -147,7 +143,7 @@ impl<T: Element, A: Accumulator<T>> Meet<T> for Added<A, A::Scale> {
 
     #[inline(always)]
     fn finish(self, sum: A) -> T {
-        sum.finish(self.one)
+        sum.finish(A::scale(1))
     }
 
     /// Halves would be rounded once for each gradient.

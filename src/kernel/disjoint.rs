@@ -10,6 +10,9 @@ use super::tile::with_lanes;
 use crate::simd::{Work, load_tile, turn_by_turn};
 use crate::view::Shared;
 
+/// Rows of a window at most: higher ones are rare, and would only cost memory.
+const MOST_ROWS: usize = 64;
+
 /// Windows, as lengths of the plane and of its outputs suggest them: positions tell whether they are.
 #[derive(Debug)]
 pub(super) struct Disjoint {
@@ -33,6 +36,9 @@ impl Disjoint {
         let (mut outer, mut rows) = (Axes::new(), SmallVec::<[usize; 4]>::from_slice(&[0]));
         for axis in (0..last).rev() {
             let size = plane[axis] / outputs[axis];
+            if size.saturating_mul(rows.len()) > MOST_ROWS {
+                return None;
+            }
             outer.insert(0, (outputs[axis], [(size * step) as isize]));
             rows = (0..size).flat_map(|i| rows.iter().map(move |row| row + i * step)).collect();
             step *= plane[axis];

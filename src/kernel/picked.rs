@@ -94,8 +94,10 @@ impl<T: Element> Picked<'_, T> {
         let (mut at, mut rest) = (self.at, row);
         for axis in (0..self.starts.len() - 1).rev() {
             let starts = &self.starts[axis];
-            let i = if axis == 0 { rest } else { rest % starts.len() };
-            rest /= if axis == 0 { 1 } else { starts.len() };
+            let mut i = rest;
+            if axis > 0 {
+                (rest, i) = (rest / starts.len(), rest % starts.len());
+            }
             at = at.wrapping_add_signed(starts[i] as isize * self.strides[axis]);
         }
         at

@@ -186,6 +186,9 @@ pub trait Mean: Element {
     /// The largest window that [`Self::Running`] is used for: 0 if sums are not exact, or their
     /// division takes longer than everything else.
     const RUNNING_TAPS: u64;
+    /// For gradients that meet in an element. Those of f32 and f64 are rounded with every one that
+    /// is added, those of halves once.
+    type Met: Accumulator<Self>;
 }
 
 /// A truth value in a byte, of which every other than 0 is true: what NumPy's bool arrays hold.
@@ -198,7 +201,7 @@ pub struct Truth(u8);
 macro_rules! elements {
     ($($type:ty, $frequent:literal: $ordered:ty, |$value:ident| $to:expr, $from:expr, $position:ty
         $(, sums $narrow:ty = $narrow_taps:expr, $middle:ty = $middle_taps:expr, $wide:ty,
-        running $running:ty = $running_taps:expr)?;)*) => {$(
+        running $running:ty = $running_taps:expr, met $met:ty)?;)*) => {$(
         impl Element for $type {
             type Ordered = $ordered;
             type Position = $position;
@@ -224,6 +227,7 @@ macro_rules! elements {
             const MIDDLE_TAPS: u64 = $middle_taps;
             type Running = $running;
             const RUNNING_TAPS: u64 = $running_taps;
+            type Met = $met;
         })?
     )*};
 }
@@ -232,29 +236,29 @@ elements! {
     bool, false: u8, |x| u8::from(x), x != 0, u16;
     Truth, false: u8, |x| u8::from(x.0 != 0), Truth(x), u16;
     u8, true: u8, |x| x, x, u16, sums Sum<u16, f32> = 257,
-        Sum<u32, f64> = 1 << 24, u64, running Sum<u32, f32> = 1 << 14;
+        Sum<u32, f64> = 1 << 24, u64, running Sum<u32, f32> = 1 << 14, met Sum<u16, f32>;
     i8, false: i8, |x| x, x, u16, sums Sum<i16, f32> = 255,
-        Sum<i32, f64> = 1 << 24, i64, running Sum<i32, f32> = 1 << 14;
+        Sum<i32, f64> = 1 << 24, i64, running Sum<i32, f32> = 1 << 14, met Sum<i16, f32>;
     u16, false: u16, |x| x, x, u16, sums Sum<u32, f64> = 1 << 16,
-        Sum<u32, f64> = 1 << 16, u64, running Sum<u32, f64> = 1 << 16;
+        Sum<u32, f64> = 1 << 16, u64, running Sum<u32, f64> = 1 << 16, met Sum<u32, f64>;
     i16, false: i16, |x| x, x, u16, sums Sum<i32, f64> = 1 << 16,
-        Sum<i32, f64> = 1 << 16, i64, running Sum<i32, f64> = 1 << 16;
+        Sum<i32, f64> = 1 << 16, i64, running Sum<i32, f64> = 1 << 16, met Sum<i32, f64>;
     u32, false: u32, |x| x, x, u32, sums u64 = u64::MAX, u64 = u64::MAX, u64,
-        running u64 = 0;
+        running u64 = 0, met u64;
     i32, false: i32, |x| x, x, u32, sums i64 = u64::MAX, i64 = u64::MAX, i64,
-        running i64 = 0;
+        running i64 = 0, met i64;
     u64, false: u64, |x| x, x, u64, sums u64 = u64::MAX, u64 = u64::MAX, u64,
-        running u64 = 0;
+        running u64 = 0, met u64;
     i64, false: i64, |x| x, x, u64, sums i64 = u64::MAX, i64 = u64::MAX, i64,
-        running i64 = 0;
+        running i64 = 0, met i64;
     f32, true: f32, |x| x, x, u32, sums f64 = u64::MAX, f64 = u64::MAX, f64,
-        running f64 = 0;
+        running f64 = 0, met f32;
     f64, true: f64, |x| x, x, u64, sums f64 = u64::MAX, f64 = u64::MAX, f64,
-        running f64 = 0;
+        running f64 = 0, met f64;
     f16, true: HalfKey<F16_INFINITY>, |x| HalfKey::from_bits(x.to_bits()),
-        f16::from_bits(x.to_bits()), u16, sums Widened = 1 << 12, f32 = 1 << 12, f64, running f32 = 0;
+        f16::from_bits(x.to_bits()), u16, sums Widened = 1 << 12, f32 = 1 << 12, f64, running f32 = 0, met Widened;
     bf16, true: HalfKey<BF16_INFINITY>, |x| HalfKey::from_bits(x.to_bits()),
-        bf16::from_bits(x.to_bits()), u16, sums f32 = 1 << 12, f32 = 1 << 12, f64, running f32 = 0;
+        bf16::from_bits(x.to_bits()), u16, sums f32 = 1 << 12, f32 = 1 << 12, f64, running f32 = 0, met f32;
 }
 
 #[cfg(test)]

@@ -109,6 +109,7 @@ macro_rules! float_sums {
 // dtype's own precision, or little more, it must be a division.
 float_sums! {
     f64: f64, true, |x| x; f64, |d| d, |sum, d| sum / d;
+    f32: f32, true, |x| x; f32, |d| d, |sum, d| sum / d;
     f64: f32, true, |x| f64::from(x); f64, |d| 1.0 / d, |sum, r| (sum * r) as f32;
     f64: f16, false, |x| f64::from(widen_f16(x)); f64, |d| d,
         |sum, d| narrow_f16(round_to_odd(sum / d));

@@ -34,6 +34,7 @@ def _rows() -> dict[str, str]:
         "processor": f"{_processor()} ({os.cpu_count()} cores, {build['cores']} to use)",
         "instruction set": f"{build['instruction_set']} (found: {found})",
         "threads": f"{build['threads']} ({build['threads_from']})",
+        "kept memory": f"up to {build['kept_mib']} MiB of large results",
         "environment": _environment(),
         "Python": f"{platform.python_version()} ({_interpreter()})",
         "NumPy": np.__version__,
@@ -55,9 +56,9 @@ def _processor() -> str:
 
 def _environment() -> str:
     """The variables that poolnd reads, as they are now."""
-    names = ("POOLND_INSTRUCTION_SET", "POOLND_NUM_THREADS")
+    names = ("POOLND_INSTRUCTION_SET", "POOLND_KEPT_MIB", "POOLND_NUM_THREADS")
     found = [f"{name}={os.environ[name]!r}" for name in names if name in os.environ]
-    return ", ".join(found) or f"{' and '.join(names)} not set"
+    return ", ".join(found) or f"none of {', '.join(names)}"
 
 
 def _interpreter() -> str:

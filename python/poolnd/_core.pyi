@@ -31,6 +31,7 @@ class _BuildInfo(TypedDict):
     instruction_set: str
     threads: int
     threads_from: str
+    kept_mib: int
     cores: int
     target: str
     profile: str

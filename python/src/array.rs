@@ -9,6 +9,7 @@ use pyo3::sync::PyOnceLock;
 
 use crate::args::{Op, type_name};
 use crate::dtype::Dtype;
+use crate::kept;
 
 /// A shape or strides; most arrays have at most six dimensions.
 type Dims<T> = smallvec::SmallVec<[T; 6]>;
@@ -142,9 +143,7 @@ pub(crate) fn sparse_output_like<'py>(
     input: &Input<'py>,
     shape: &[usize],
 ) -> PyResult<Output<'py>> {
-    let bytes = shape.iter().fold(input.dtype.size(), |bytes, &len| bytes.saturating_mul(len));
-    let fresh = bytes > REUSED_BYTES;
-    Output::new(op, input.descr(), input.dtype, shape, channel_axis(op, input), fresh)
+    Output::new(op, input.descr(), input.dtype, shape, channel_axis(op, input), true)
 }
 
 /// A new array for positions, of the input's memory order.
@@ -157,8 +156,8 @@ pub(crate) fn indices_like<'py>(
     Output::new(op, numpy::dtype::<i64>(py), Dtype::I64, shape, channel_axis(op, input), false)
 }
 
-/// The most that the C library keeps of what was freed, for whom it would have to clear it. Larger
-/// arrays are memory that the system has just cleared.
+/// The most that the C library keeps of what was freed. Memory of larger arrays is kept here, or
+/// comes from the system, which has just cleared it.
 const REUSED_BYTES: usize = 32 << 20;
 
 /// A new array to write.
@@ -171,8 +170,8 @@ pub(crate) struct Output<'py> {
 }
 
 impl<'py> Output<'py> {
-    /// An array in C order, or uninitialised with the axis `channel` innermost in memory. The former
-    /// is of zeros if it is to be `zeroed`, and else uninitialised too.
+    /// An uninitialised array, in C order or with the axis `channel` innermost in memory. One that
+    /// is mostly zeros is of zeros already, if it is `zeroed` memory that can be had for nothing.
     fn new(
         op: Op<'_>,
         descr: Bound<'py, PyArrayDescr>,
@@ -183,11 +182,13 @@ impl<'py> Output<'py> {
     ) -> PyResult<Self> {
         let py = descr.py();
         let mut strides = channel.map(|channel| channel_strides(shape, channel, dtype));
-        let is_zeroed = zeroed && strides.is_none();
+        let bytes = shape.iter().fold(dtype.size(), |bytes, &len| bytes.saturating_mul(len));
+        let is_large = bytes > REUSED_BYTES;
+        let is_zeroed = zeroed && strides.is_none() && is_large && !kept::has(bytes);
         let (ndim, dims) = (shape.len() as i32, shape.as_ptr().cast::<npy_intp>().cast_mut());
         // SAFETY: shape and strides, which are only read, live through the call, which takes the
         // descriptor's reference and returns a new array or null with an error set.
-        let array = unsafe {
+        let new = || unsafe {
             let array = match is_zeroed {
                 true => PY_ARRAY_API.PyArray_Zeros(py, ndim, dims, descr.into_dtype_ptr(), 0),
                 false => PY_ARRAY_API.PyArray_NewFromDescr(
@@ -203,8 +204,9 @@ impl<'py> Output<'py> {
                 ),
             };
             Bound::from_owned_ptr_or_err(py, array).map(|array| array.cast_into_unchecked())
-        }
-        .map_err(|error| {
+        };
+        let array = if is_large { kept::with_kept(py, new) } else { new() };
+        let array = array.map_err(|error| {
             let too_big = error.is_instance_of::<PyValueError>(py);
             if too_big {
                 op.refuse(py, format_args!("output of shape {shape:?}: {error}"))

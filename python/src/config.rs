@@ -4,7 +4,7 @@ use poolnd::Level;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use crate::threads;
+use crate::{kept, threads};
 
 /// Version, target, instruction sets and threads of this build on this machine.
 #[pyfunction]
@@ -17,6 +17,7 @@ pub(crate) fn build_info(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     info.set_item("instruction_set", Level::best().name())?;
     info.set_item("threads", threads)?;
     info.set_item("threads_from", threads_from)?;
+    info.set_item("kept_mib", kept::mib())?;
     info.set_item("cores", std::thread::available_parallelism().map_or(1, usize::from))?;
     info.set_item("target", target())?;
     info.set_item("profile", if cfg!(debug_assertions) { "debug" } else { "release" })?;

@@ -15,6 +15,9 @@ mod config;
 mod dtype;
 mod error;
 mod grad;
+#[allow(unsafe_code)]
+#[cfg_attr(not(target_os = "linux"), path = "kept_elsewhere.rs")]
+mod kept;
 mod pool;
 mod run;
 #[allow(unsafe_code)]
@@ -28,6 +31,7 @@ mod torch;
 #[pymodule(gil_used = false)]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     threads::read_environment(module.py())?;
+    kept::read_environment(module.py())?;
     module.add("PoolError", error::pool_error_type(module.py())?)?;
     module.add_function(wrap_pyfunction!(pool::max_pool, module)?)?;
     module.add_function(wrap_pyfunction!(pool::avg_pool, module)?)?;

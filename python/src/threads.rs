@@ -1,8 +1,9 @@
 //! The threads of the Python package.
 //!
-//! How many threads large calls use is all the state that the package has.
+//! How many threads large calls use is state of the process, and so is what `kept.rs` keeps.
 
 use std::ffi::CString;
+use std::ops::RangeInclusive;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -96,21 +97,36 @@ fn number_of_threads() -> usize {
 
 /// Reads `POOLND_NUM_THREADS`; what is no number of threads is named in a warning and left aside.
 pub(crate) fn read_environment(py: Python<'_>) -> PyResult<()> {
-    let Some(value) = std::env::var_os("POOLND_NUM_THREADS").filter(|value| !value.is_empty())
-    else {
-        return Ok(());
-    };
-    let number = value.to_str().and_then(|value| value.trim().parse().ok());
-    if let Some(number) = number.filter(|number| (1..=MOST_THREADS).contains(number)) {
+    let otherwise = || "one thread per core is used".to_owned();
+    let number = number_in_environment(py, "POOLND_NUM_THREADS", 1..=MOST_THREADS, otherwise)?;
+    if let Some(number) = number {
         WANTED.store(number, Ordering::Relaxed);
         ORIGIN.store(1, Ordering::Relaxed);
-        return Ok(());
     }
+    Ok(())
+}
+
+/// The number that the variable `name` holds, if it is set and not empty. Of one that is not in the
+/// `range`, a warning says that it is not, and what happens `otherwise`.
+pub(crate) fn number_in_environment(
+    py: Python<'_>,
+    name: &str,
+    range: RangeInclusive<usize>,
+    otherwise: impl FnOnce() -> String,
+) -> PyResult<Option<usize>> {
+    let Some(value) = std::env::var_os(name).filter(|value| !value.is_empty()) else {
+        return Ok(None);
+    };
+    let number = value.to_str().and_then(|value| value.trim().parse().ok());
+    if let Some(number) = number.filter(|number| range.contains(number)) {
+        return Ok(Some(number));
+    }
+    let (least, most, otherwise) = (range.start(), range.end(), otherwise());
     let message = CString::new(format!(
-        "POOLND_NUM_THREADS must be an integer from 1 to {MOST_THREADS}, but is {value:?}: \
-         one thread per core is used"
+        "{name} must be an integer from {least} to {most}, but is {value:?}: {otherwise}"
     ))?;
-    PyErr::warn(py, &py.get_type::<PyRuntimeWarning>(), &message, 1)
+    PyErr::warn(py, &py.get_type::<PyRuntimeWarning>(), &message, 1)?;
+    Ok(None)
 }
 
 /// Sets how many threads large calls use; results do not depend on it.

@@ -5,10 +5,9 @@ use smallvec::SmallVec;
 
 use super::fold::ask_ahead;
 use super::planes::{Axes, offsets, volume};
-use super::scatter::Meet;
+use super::scatter::{Meet, Plane};
 use super::tile::with_lanes;
 use crate::simd::{Work, load_tile, turn_by_turn};
-use crate::view::Shared;
 
 /// Rows of a window at most: higher ones are rare, and would only cost memory.
 const MOST_ROWS: usize = 64;
@@ -52,11 +51,7 @@ impl Disjoint {
 pub(super) struct Put<'a, T, M> {
     pub(super) windows: &'a Disjoint,
     pub(super) meet: M,
-    pub(super) elements: &'a [T],
-    pub(super) positions: &'a [i64],
-    pub(super) out: Shared<T>,
-    /// The plane's first element in `out`.
-    pub(super) at: isize,
+    pub(super) plane: Plane<'a, T>,
     /// Becomes false if a position lies in no window, or in that of another element; what is
     /// written is wrong then.
     pub(super) done: &'a mut bool,
@@ -69,7 +64,8 @@ impl<T: Copy + Default, M: Meet<T>> Work for Put<'_, T, M> {
     fn run(self) {
         let (outer, n) = (&self.windows.outer, self.windows.columns);
         let rows = volume(outer);
-        *self.done = self.elements.len() == rows * n && self.positions.len() == rows * n;
+        let Plane { elements, positions, .. } = self.plane;
+        *self.done = elements.len() == rows * n && positions.len() == rows * n;
         for row in 0..rows {
             if !*self.done {
                 return;
@@ -111,7 +107,7 @@ impl<T: Copy + Default, M: Meet<T>> Put<'_, T, M> {
         start: isize,
         column: usize,
     ) -> bool {
-        let Self { windows, meet, elements, positions, out, at, .. } = *self;
+        let Self { windows, meet, plane: Plane { elements, positions, out, at }, .. } = *self;
         ask_ahead::<i64, L>(positions, from + column);
         ask_ahead::<T, L>(elements, from + column);
         // SAFETY: the caller's promise.

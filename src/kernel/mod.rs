@@ -32,6 +32,8 @@ mod grid;
 mod lanes;
 mod line;
 #[allow(unsafe_code)]
+pub(crate) mod overlapping;
+#[allow(unsafe_code)]
 pub(crate) mod picked;
 mod plan;
 pub(crate) mod planes;

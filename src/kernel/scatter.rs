@@ -4,6 +4,7 @@ use std::mem::MaybeUninit;
 
 use super::disjoint::{Disjoint, Put};
 use super::fold::{AHEAD, ask_ahead};
+use super::overlapping::Overlapping;
 use super::planes::{Axes, Block, Planes, merged, offsets, rows, volume};
 use crate::geometry::{Dims, count};
 use crate::simd::{Work, dispatch, prefetch};
@@ -33,6 +34,38 @@ pub(crate) trait Meet<T>: Copy + Send + Sync {
     /// The results of elements and of one more, where results can be joined as exactly as elements;
     /// `there` is zero if there is none yet.
     fn onto(self, there: T, element: T) -> Option<T>;
+
+    /// Joins the elements of a plane whose windows overlap, row by row; gives whether its windows are
+    /// those. What is written is wrong if not.
+    fn join_rows(self, _level: Level, _windows: Overlapping, _plane: Plane<'_, T>) -> bool {
+        false
+    }
+}
+
+/// Elements of a plane, in C order, and their positions in another one.
+#[derive(Clone, Copy)]
+pub(crate) struct Plane<'a, T> {
+    pub(crate) elements: &'a [T],
+    pub(crate) positions: &'a [i64],
+    pub(crate) out: Shared<T>,
+    /// The first element of the other plane in `out`.
+    pub(crate) at: isize,
+}
+
+/// Windows whose planes are written row by row.
+#[derive(Debug)]
+enum Windows {
+    Disjoint(Disjoint),
+    Overlapping(Overlapping),
+}
+
+impl Windows {
+    /// What lengths of a plane and of its outputs suggest; the likeliest first.
+    fn suggested(plane: &[usize], outputs: &[usize]) -> Vec<Self> {
+        let disjoint = Disjoint::new(plane, outputs).map(Self::Disjoint);
+        let overlapping = Overlapping::suggested(plane, outputs).map(Self::Overlapping);
+        disjoint.into_iter().chain(overlapping).collect()
+    }
 }
 
 /// A plane that positions point into, and the arrays that are walked beside it.
@@ -44,8 +77,6 @@ struct Pointed {
     walk: Axes<2>,
     volume: usize,
     bytes: usize,
-    /// Windows that suggest themselves, if elements of both planes follow one another.
-    windows: Option<Disjoint>,
 }
 
 /// An array's shape and strides.
@@ -65,17 +96,18 @@ impl Pointed {
         let volume = volume(&own);
         let all = [plane_strides, index_strides, strides];
         let walk = merged(positions, [index_strides, strides], pooled);
-        let in_order = matches!((&own[..], &walk[..]), ([(_, [1])], [(_, [1, 1])]));
-        let lengths = |shape: &[usize]| axes.iter().map(|&axis| shape[axis]).collect::<Dims<_>>();
-        let windows = Disjoint::new(&lengths(plane), &lengths(positions)).filter(|_| in_order);
         Ok(Self {
-            windows,
             planes: Planes::new(axes, plane, all, volume.saturating_mul(element + beside)),
             plane: own,
             walk,
             volume,
             bytes: count(plane)? * element + count(positions)? * (element + size_of::<i64>()),
         })
+    }
+
+    /// Whether elements of both planes follow one another.
+    fn is_in_order(&self) -> bool {
+        matches!((&self.plane[..], &self.walk[..]), ([(_, [1])], [(_, [1, 1])]))
     }
 
     /// Calls `visit` with runs of positions of a block, the offset of their neighbours in the other
@@ -194,20 +226,24 @@ pub(crate) fn scatter<T: Copy + Default + Send + Sync, M: Meet<T>>(
     let plane = (target.shape(), target.strides());
     let positions = (indices.shape(), indices.strides());
     let pointed = Pointed::new(axes, plane, positions, source.strides(), sizes)?;
+    let lengths = |shape: &[usize]| axes.iter().map(|&axis| shape[axis]).collect::<Dims<_>>();
+    let level = execution.chosen_level();
+    let suggested = match pointed.is_in_order() && level.is_for_all() {
+        true => Windows::suggested(&lengths(target.shape()), &lengths(indices.shape())),
+        false => Vec::new(),
+    };
     let (pointed, is_zeroed) = (&pointed, target.is_zeroed());
     let scatter = Scatter { pointed, source, indices, out: target.shared(), skips, meet };
-    // Neighbouring planes are alike: where elements met once, later planes are summed at once.
-    // And where their windows overlap.
-    let level = execution.chosen_level();
-    let windows = pointed.windows.as_ref().filter(|_| level.is_for_all());
-    let start = || (Vec::new(), false, windows);
+    // Neighbouring planes are alike: where elements met once, later planes are summed at once, and
+    // windows that were not those of a plane are not those of the next.
+    let start = || (Vec::new(), false, &suggested[..]);
     pointed.planes.each(execution, pointed.bytes, start, |(sums, meets, windows), block| {
         let mut is_zeroed = is_zeroed;
-        if let Some(disjoint) = windows.filter(|_| block.lanes == 1) {
-            if scatter.put(level, disjoint, block) {
+        while let Some((first, others)) = windows.split_first().filter(|_| block.lanes == 1) {
+            if scatter.put(level, first, block) {
                 return Ok(());
             }
-            (*windows, is_zeroed) = (None, false);
+            (*windows, is_zeroed) = (others, false);
         }
         if !*meets {
             *meets = scatter.write(block, is_zeroed)?;
@@ -238,15 +274,21 @@ impl<T: Copy + Default + Send + Sync, M: Meet<T>> Scatter<'_, T, M> {
     }
 
     /// Writes the plane of a block row by row; gives whether its windows are those.
-    fn put(&self, level: Level, windows: &Disjoint, block: Block<3>) -> bool {
+    fn put(&self, level: Level, windows: &Windows, block: Block<3>) -> bool {
         let Self { pointed, indices, out, meet, .. } = *self;
         let [at, from, beside] = block.at;
         let Some(&(len, _)) = pointed.walk.first() else { return false };
         let first = indices.origin().wrapping_add_signed(from);
         let (elements, positions) = (self.elements(beside, len), &indices.data()[first..][..len]);
-        let mut done = false;
-        dispatch(level, Put { windows, meet, elements, positions, out, at, done: &mut done });
-        done
+        let plane = Plane { elements, positions, out, at };
+        match windows {
+            Windows::Disjoint(windows) => {
+                let mut done = false;
+                dispatch(level, Put { windows, meet, plane, done: &mut done });
+                done
+            }
+            Windows::Overlapping(windows) => meet.join_rows(level, *windows, plane),
+        }
     }
 
     /// Writes elements straight to the block's planes, which may be zeros already. Returns whether

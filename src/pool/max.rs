@@ -6,12 +6,14 @@ use super::{Tensor, check_planes, check_shape, check_shapes};
 use crate::element::{Element, Mean, Position};
 use crate::kernel::argmax::ArgMax;
 use crate::kernel::argwalk;
-use crate::kernel::scatter::{Meet, scatter};
+use crate::kernel::overlapping::{Overlapping, Summed};
+use crate::kernel::scatter::{Meet, Plane, scatter};
 use crate::kernel::{fold, pool};
 use crate::reduce::{Divisor, Maximum};
+use crate::simd::dispatch;
 use crate::sums::Accumulator;
 use crate::view::Shared;
-use crate::{Execution, Geometry, PoolError, View, ViewMut};
+use crate::{Execution, Geometry, Level, PoolError, View, ViewMut};
 
 /// The largest element of every window; NaN if the window has one.
 ///
@@ -124,7 +126,7 @@ pub fn max_backward_into<T: Mean>(
 ) -> Result<(), PoolError> {
     check_shape("indices", indices.shape(), grad_output.shape())?;
     check_planes(axes, grad_output.shape(), grad_input.shape())?;
-    let sum = Added(PhantomData::<T::Narrow>);
+    let sum = Added(PhantomData::<T::Met>);
     scatter(execution, axes, grad_output, indices, grad_input, true, sum)
 }
 
@@ -151,6 +153,17 @@ impl<T: Element, A: Accumulator<T>> Meet<T> for Added<A> {
     fn onto(self, there: T, element: T) -> Option<T> {
         let exact = size_of::<T>() >= 4 || there == T::default();
         exact.then(|| self.finish(self.join(A::load(there), element)))
+    }
+
+    fn join_rows(self, level: Level, windows: Overlapping, plane: Plane<'_, T>) -> bool {
+        let mut done = false;
+        // The places of windows take 32 bits: smaller sums would need more vectors for those.
+        if const { A::COMMON && size_of::<A>() >= size_of::<i32>() }
+            && windows.fills(size_of::<T>())
+        {
+            dispatch(level, Summed { windows, plane, sum: self.0, done: &mut done });
+        }
+        done
     }
 }
 

@@ -19,6 +19,7 @@ LABELS = [
     "processor",
     "instruction set",
     "threads",
+    "kept memory",
     "environment",
     "Python",
     "NumPy",
@@ -89,7 +90,9 @@ def test_instruction_sets_found_and_used() -> None:
     sets = build_info()["instruction_sets"]
     free = rows_of_a_process()
     assert free["instruction set"] == f"{sets[-1]} (found: {', '.join(sets)})"
-    assert free["environment"] == "POOLND_INSTRUCTION_SET and POOLND_NUM_THREADS not set"
+    assert free["environment"] == (
+        "none of POOLND_INSTRUCTION_SET, POOLND_KEPT_MIB, POOLND_NUM_THREADS"
+    )
     for name in sets:
         forced = rows_of_a_process(POOLND_INSTRUCTION_SET=name)
         assert forced["instruction set"] == f"{name} (found: {', '.join(sets)})"

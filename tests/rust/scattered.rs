@@ -2,7 +2,7 @@
 
 use std::mem::MaybeUninit;
 
-use half::f16;
+use half::{bf16, f16};
 use poolnd::{Execution, Level, View, ViewMut, max_backward_into, unpool_into};
 
 use crate::dtype::{Dtype, Kind, Number, random};
@@ -49,23 +49,36 @@ struct Case {
 }
 
 impl Case {
-    /// Windows of `size`, `odd` of whose positions are elsewhere.
-    fn new(outputs: &[usize], size: &[usize], odd: usize) -> Self {
-        let lengths = outputs.iter().zip(size).map(|(outputs, size)| outputs * size);
-        let plane: usize = lengths.clone().product();
-        let mut positions = positions(outputs, size).repeat(PLANES);
+    /// Windows of `size` that tile a plane, `odd` of whose positions are elsewhere.
+    fn tiling(outputs: &[usize], size: &[usize], odd: usize) -> Self {
+        let lengths: Vec<_> =
+            outputs.iter().zip(size).map(|(outputs, size)| outputs * size).collect();
+        Self::new(&lengths, outputs, &positions(outputs, size), odd)
+    }
+
+    /// Windows of three, two apart, of which the first begins `lead` before the plane.
+    fn overlapping(plane: [usize; 2], outputs: [usize; 2], lead: usize, odd: usize) -> Self {
+        let place = |axis: usize, window: usize, o: usize| {
+            let (first, end) = ((2 * window).max(lead), (2 * window + 3).min(plane[axis] + lead));
+            first - lead + random(SEED, o * 8 + axis) as usize % (end - first)
+        };
+        let [high, wide] = outputs;
+        let position = |o: usize| place(0, o / wide, o) * plane[1] + place(1, o % wide, o);
+        let positions: Vec<_> = (0..high * wide).map(|o| position(o) as i64).collect();
+        Self::new(&plane, &outputs, &positions, odd)
+    }
+
+    fn new(lengths: &[usize], outputs: &[usize], positions: &[i64], odd: usize) -> Self {
+        let plane: usize = lengths.iter().product();
+        let mut positions = positions.repeat(PLANES);
         let (most, last) = (positions.len(), PLANES.min(odd + 1));
         for i in 0..odd {
             // In one plane, so that others are as they were.
             positions[random(SEED, i) as usize % (most / last)] =
                 (random(SEED, i + 9) as usize % plane) as i64;
         }
-        let of_planes = |lengths: Vec<usize>| [vec![PLANES], lengths].concat();
-        Self {
-            shape: of_planes(lengths.collect()),
-            outputs: of_planes(outputs.to_vec()),
-            positions,
-        }
+        let of_planes = |lengths: &[usize]| [&[PLANES], lengths].concat();
+        Self { shape: of_planes(lengths), outputs: of_planes(outputs), positions }
     }
 
     fn each(&self) -> impl Iterator<Item = (usize, usize)> {
@@ -97,13 +110,13 @@ impl Case {
         );
     }
 
-    /// Sums of gradients that are exact in every dtype.
-    fn backward<T: Number>(&self) {
+    /// Gradients of a `kind`, and what `sum` makes of those that meet.
+    fn backward<T: Number>(&self, kind: Kind, sum: impl Fn(&[T]) -> T) {
         let gradients: Vec<T> =
-            (0..self.positions.len()).map(|o| T::sample(Kind::Ties, random(SEED, o))).collect();
+            (0..self.positions.len()).map(|o| T::sample(kind, random(SEED, o))).collect();
         let mut met = vec![Vec::new(); self.shape.iter().product()];
         self.each().for_each(|(o, at)| met[at].push(gradients[o]));
-        let expected: Vec<T> = met.iter().map(|met| T::mean(met, 1)).collect();
+        let expected: Vec<T> = met.iter().map(|met| sum(met)).collect();
         let input = View::new(&gradients, &self.outputs).unwrap();
         let indices = View::new(&self.positions, &self.outputs).unwrap();
         at_every_level(
@@ -117,14 +130,23 @@ impl Case {
         );
     }
 
+    /// Sums that are exact in every dtype.
+    fn exact_backward<T: Number>(&self) {
+        self.backward::<T>(Kind::Ties, |met| T::mean(met, 1));
+    }
+
     fn check(&self) {
         self.unpool::<f32>();
         self.unpool::<f64>();
         self.unpool::<f16>();
         self.unpool::<u8>();
-        self.backward::<f32>();
-        self.backward::<f64>();
-        self.backward::<f16>();
+        self.exact_backward::<f32>();
+        self.exact_backward::<f64>();
+        self.exact_backward::<f16>();
+        self.exact_backward::<bf16>();
+        self.exact_backward::<u16>();
+        self.exact_backward::<i8>();
+        self.backward::<f32>(Kind::Fractions, |met| met.iter().fold(0.0, |sum, x| sum + x));
     }
 }
 
@@ -134,11 +156,28 @@ fn tiles() {
     for columns in [1, 2, 7, 8, 15, 16, 17, 31, 32, 33, 64, 70, 128] {
         for odd in [0, 1, 2, 40] {
             for rows in [1, 2, 3] {
-                Case::new(&[4, columns], &[rows, 2], odd).check();
+                Case::tiling(&[4, columns], &[rows, 2], odd).check();
             }
-            Case::new(&[columns], &[2], odd).check();
-            Case::new(&[4, columns], &[2, 3], odd).check();
-            Case::new(&[2, 3, columns], &[2, 2, 2], odd).check();
+            Case::tiling(&[columns], &[2], odd).check();
+            Case::tiling(&[4, columns], &[2, 3], odd).check();
+            Case::tiling(&[2, 3, columns], &[2, 2, 2], odd).check();
+        }
+    }
+}
+
+/// Windows that overlap, within the plane and past each of its edges.
+#[test]
+fn overlapping_windows() {
+    for columns in [3, 4, 16, 17, 33, 34, 35, 36, 64, 65, 66, 67, 70, 95, 129] {
+        for (rows, odd) in [(3, 0), (4, 1), (5, 0), (8, 0), (9, 1), (9, 60), (12, 2)] {
+            // Inside, with an element before the plane, and with the last window past its end.
+            let inside = [rows, columns].map(|len| (len - 1) / 2);
+            let padded = inside.map(|outputs| outputs + 1);
+            let past = [rows, columns].map(|len| len / 2);
+            Case::overlapping([rows, columns], inside, 0, odd).check();
+            Case::overlapping([rows, columns], padded, 1, odd).check();
+            Case::overlapping([rows, columns], past, 0, odd).check();
+            Case::overlapping([rows, columns], [padded[0], inside[1]], 0, odd).check();
         }
     }
 }
@@ -146,7 +185,7 @@ fn tiles() {
 /// An element without a position is left out, and one with a wrong position is an error.
 #[test]
 fn positions_that_are_none() {
-    let mut case = Case::new(&[3, 40], &[2, 2], 0);
+    let mut case = Case::tiling(&[3, 40], &[2, 2], 0);
     let gradients = vec![1.0f32; case.positions.len()];
     case.positions[100] = -1;
     let input = View::new(&gradients, &case.outputs).unwrap();

@@ -104,7 +104,9 @@ impl<T: Copy, R: Reduce<T>, const K: usize> Work for FoldLanes<'_, T, R, K> {
                 let to = (stretch.output + o) as isize * slide.out_stride;
                 // SAFETY: the sweep hands every output position to one task only.
                 let dst = unsafe { out.run(band.out_base + row.out + to, n) };
-                in_tiles!(two, size_of::<R::Partial>(), n, n, true, |at, L| {
+                // Lines next to one another are read together: the processor's own prefetching loses
+                // its way where every other line is a kilobyte away.
+                in_tiles!(eight, size_of::<R::Partial>(), n, n, true, |at, L| {
                     let mut acc = self.column::<L>(window + at, taps);
                     for j in 1..kernel {
                         let column = window.wrapping_add_signed(j as isize * slide.in_stride);

@@ -242,6 +242,8 @@ impl<'g> Plan<'g> {
             && rows_at_once <= ROWS_AT_ONCE
             && rows.iter().all(|row| row.rows.iter().all(|row| row.taps.count > 0))
             && scan.is_none();
+        // Lanes are cut for the line's sake alone: parts of columns are not next to one another.
+        let lane_block = if direct { lanes.len } else { lane_block };
         let column_bytes = traits.line_element * lane_block;
         let line_bytes = if scan.is_some() { SCAN_BYTES } else { LINE_BYTES };
         let capacity = match scan {

@@ -9,8 +9,8 @@ use crate::simd::{load_tile, store_tile, turn_by_turn};
 
 /// Runs `$body` for tiles that cover `0..$n`, each with a constant width `$L` and its position `$at`.
 ///
-/// Widths are whole 64-byte vectors of lanes of `$bytes` bytes: `two` and then one, or the one that
-/// is named. The last tile may reach past `$n`, up to `$room`, which saves a tail of single lanes:
+/// Widths are whole 64-byte vectors of lanes of `$bytes` bytes: `eight`, `two` and then one, from the
+/// one that is named on. The last tile may reach past `$n`, up to `$room`, which saves a tail of single lanes:
 /// short rows are mostly tail. Where there is no such room, it may with `$overlap` repeat results of
 /// the one before, for results that do not depend on what is there already; otherwise single lanes
 /// follow.
@@ -25,19 +25,28 @@ macro_rules! in_tiles {
             _ => in_tiles!(@$widths n, room, $overlap, |$at, $L| $body, 16, 8),
         }
     }};
+    (@eight $n:ident, $room:ident, $overlap:expr, |$at:ident, $L:ident| $body:expr,
+     $two:expr, $one:expr) => {{
+        let mut at = 0;
+        in_tiles!(@whole $n, $room, at, |$at, $L| $body, 4 * $two);
+        in_tiles!(@whole $n, $room, at, |$at, $L| $body, $two);
+        in_tiles!(@rest $n, $room, $overlap, at, |$at, $L| $body, $one)
+    }};
     (@two $n:ident, $room:ident, $overlap:expr, |$at:ident, $L:ident| $body:expr,
      $two:expr, $one:expr) => {{
         let mut at = 0;
-        {
-            const $L: usize = $two;
-            let end = $n.min($room);
-            while at + $L <= end {
-                let $at = at;
-                $body;
-                at += $L;
-            }
-        }
+        in_tiles!(@whole $n, $room, at, |$at, $L| $body, $two);
         in_tiles!(@rest $n, $room, $overlap, at, |$at, $L| $body, $one)
+    }};
+    (@whole $n:ident, $room:ident, $position:ident, |$at:ident, $L:ident| $body:expr,
+     $width:expr) => {{
+        const $L: usize = $width;
+        let end = $n.min($room);
+        while $position + $L <= end {
+            let $at = $position;
+            $body;
+            $position += $L;
+        }
     }};
     (@one $n:ident, $room:ident, $overlap:expr, |$at:ident, $L:ident| $body:expr,
      $two:expr, $one:expr) => {{

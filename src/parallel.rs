@@ -49,8 +49,8 @@ impl Default for Execution<'_> {
 }
 
 impl<'p> Execution<'p> {
-    /// A call that moves fewer bytes of input and output than this stays on its thread: to wake
-    /// another one would cost more than the work.
+    /// A call that moves fewer bytes of input and output than this, and has no more to do than that
+    /// takes, stays on its thread: to wake another one would cost more than the work.
     pub const MIN_PARALLEL_BYTES: usize = 512 << 10;
 
     /// Everything on the calling thread.
@@ -100,7 +100,8 @@ impl<'p> Execution<'p> {
         }
     }
 
-    /// How many tasks to cut work of `bytes` bytes into; 1 when it should stay on its thread.
+    /// How many tasks to cut work into that takes as long as to move `bytes` bytes; 1 when it should
+    /// stay on its thread.
     pub(crate) fn tasks(&self, bytes: usize) -> usize {
         match self.threads() {
             threads if threads > 1 && bytes >= Self::MIN_PARALLEL_BYTES => {

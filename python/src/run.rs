@@ -14,6 +14,9 @@ use crate::threads::with_execution;
 /// Below this many bytes letting go of the interpreter costs more than it gives others.
 const HOLD_BYTES: usize = 32 << 10;
 
+/// Below this many bytes threads are not worth starting, even if every result is slow to come by.
+const SHARED_BYTES: usize = Execution::MIN_PARALLEL_BYTES / 2;
+
 /// What every job has: the array it reads and the one it writes.
 pub(crate) struct Call<'a, 'py> {
     pub(crate) py: Python<'py>,
@@ -113,9 +116,11 @@ impl Call<'_, '_> {
         let output = output.view::<T>().map_err(refuse)?;
         let work = |execution: &Execution<'_>| work(execution, &input, output);
         let result = if bytes < HOLD_BYTES {
-            with_execution(bytes, work)
+            work(&Execution::single_threaded())
+        } else if bytes < SHARED_BYTES {
+            py.detach(|| work(&Execution::single_threaded()))
         } else {
-            py.detach(|| with_execution(bytes, work))
+            py.detach(|| with_execution(work))
         };
         result.map_err(refuse)
     }

@@ -36,11 +36,8 @@ struct Owner {
     team: Mutex<Option<Arc<Team>>>,
 }
 
-/// Runs `work` with the package's threads if it moves enough bytes, else on this thread.
-pub(crate) fn with_execution<R>(bytes: usize, work: impl FnOnce(&Execution<'_>) -> R) -> R {
-    if bytes < Execution::MIN_PARALLEL_BYTES {
-        return work(&Execution::single_threaded());
-    }
+/// Runs `work` with the package's threads.
+pub(crate) fn with_execution<R>(work: impl FnOnce(&Execution<'_>) -> R) -> R {
     match team() {
         Some(team) => work(&Execution::with(&team)),
         None => work(&Execution::single_threaded()),

@@ -71,30 +71,43 @@ impl<T: Copy + Default, M: Meet<T>> Work for Put<'_, T, M> {
                 return;
             }
             let start = offsets(outer, row)[0];
-            with_lanes!(size_of::<T>(), |L| {
-                let (mut column, mut done) = (0, true);
-                while column + L <= n {
-                    turn_by_turn();
-                    // SAFETY: the row has as many, and so have the arrays, as looked at above.
-                    done &= unsafe { self.tile::<L, { 2 * L }>(row * n, start, column) };
-                    column += L;
-                }
-                if column < n && n >= L {
-                    // SAFETY: as above.
-                    done &= unsafe { self.tile::<L, { 2 * L }>(row * n, start, n - L) };
-                    column = n;
-                }
-                for column in column..n {
-                    // SAFETY: as above.
-                    done &= unsafe { self.tile::<1, 2>(row * n, start, column) };
-                }
-                *self.done &= done;
+            let done = with_lanes!(size_of::<T>(), |L| match n {
+                L.. => self.row::<L, { 2 * L }>(row, start),
+                _ if n >= L / 2 => self.row::<{ L / 2 }, L>(row, start),
+                _ if n >= L / 4 => self.row::<{ L / 4 }, { L / 2 }>(row, start),
+                _ => self.row::<{ L / 8 }, { L / 4 }>(row, start),
             });
+            *self.done &= done;
         }
     }
 }
 
 impl<T: Copy + Default, M: Meet<T>> Put<'_, T, M> {
+    /// Puts a row of elements into windows that begin at `start`, `L` at a time: as many as the row
+    /// has room for. Gives whether they belong there.
+    #[inline(always)]
+    fn row<const L: usize, const TWICE: usize>(&self, row: usize, start: isize) -> bool {
+        let n = self.windows.columns;
+        let (from, mut done) = (row * n, true);
+        let mut column = 0;
+        while column + L <= n {
+            turn_by_turn();
+            // SAFETY: the row has as many, and so have the arrays, as `run` looks at.
+            done &= unsafe { self.tile::<L, TWICE>(from, start, column) };
+            column += L;
+        }
+        if column < n && n >= L {
+            // SAFETY: as above.
+            done &= unsafe { self.tile::<L, TWICE>(from, start, n - L) };
+            column = n;
+        }
+        for column in column..n {
+            // SAFETY: as above.
+            done &= unsafe { self.tile::<1, 2>(from, start, column) };
+        }
+        done
+    }
+
     /// Puts `L` elements from `column` of a row on, which is at `from`, into windows that begin at
     /// `start`; gives whether they belong there.
     ///
@@ -114,10 +127,8 @@ impl<T: Copy + Default, M: Meet<T>> Put<'_, T, M> {
         let tile: [T; L] = unsafe { load_tile(elements, from + column) };
         // SAFETY: as above.
         let positions: [i64; L] = unsafe { load_tile(positions, from + column) };
-        let mut values = [T::default(); L];
-        for l in 0..L {
-            values[l] = meet.onto(T::default(), tile[l]).unwrap_or_default();
-        }
+        // SAFETY: the level is one that all kernels are compiled for.
+        let values = unsafe { meet.finish_tile(meet.load_tile(tile)) };
         let start = start + 2 * column as isize;
         let (mut inside, mut missed) = ([0i32; L], [0i32; L]);
         for l in 0..L {

@@ -60,6 +60,7 @@ mod tile;
 mod tiled;
 #[allow(unsafe_code)]
 mod walk;
+pub(crate) mod way;
 #[allow(unsafe_code)]
 mod whole;
 

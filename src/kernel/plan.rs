@@ -25,8 +25,9 @@ const SCAN_BYTES: usize = 256 << 10;
 /// Rows whose levels are computed together: those, and the levels, in a first-level cache.
 const LEVEL_BYTES: usize = 4 << 10;
 
-/// Scratch for a block of gathered planes, input and output: well inside a second-level cache.
-const GATHER_BYTES: usize = 256 << 10;
+/// Scratch for a block of gathered planes, input and output: well inside a second-level cache, or
+/// about as much where single results take longer than elements that are fetched twice.
+const GATHER_BYTES: [usize; 2] = [256 << 10, 1 << 20];
 
 /// Rows of at least this many bytes in the line fill vectors by themselves, those of windows that
 /// share work along a row when they are as long as the second.
@@ -37,6 +38,10 @@ pub(super) const LONG_PAIRS_BYTES: usize = 192;
 
 /// Bytes of lanes in a block of gathered planes: one vector, or several of a narrow one.
 const GATHER_LANE_BYTES: usize = 64;
+
+/// Elements per result above which results that no vector holds are not worth gathering planes for;
+/// those with positions take longer.
+const FEW: [usize; 2] = [24, 96];
 
 /// Wide lanes are cut so that at least this many columns fit in a line.
 const MIN_COLUMNS: usize = 16;
@@ -220,9 +225,9 @@ impl<'g> Plan<'g> {
         let pooled = geometry.pooled();
         let volume = saturating_product(pooled.iter().map(|(_, axis)| axis.len()));
         let outputs = saturating_product(pooled.iter().map(|(_, axis)| axis.outputs()));
-        let plane_bytes = volume.saturating_add(outputs).saturating_mul(traits.element);
         let has_empty = pooled.iter().any(|(_, axis)| has_empty(axis));
-        let (lanes, lane_block, gathered) = choose_lanes(&mut free, &columns, plane_bytes, traits);
+        let (lanes, lane_block, gathered) =
+            choose_lanes(&mut free, &columns, [volume, outputs], traits);
         let scan = Scan::new(&rows).filter(|_| traits.scans);
         let rows_at_once: usize = rows.iter().map(|row| row.axis.max_count()).product();
         let whole = match lanes.len {
@@ -463,26 +468,41 @@ fn free_axes(geometry: &Geometry, input: &[isize], output: &[isize]) -> Dims<Fre
 fn choose_lanes(
     free: &mut Dims<Free>,
     columns: &Pooled<'_>,
-    plane_bytes: usize,
-    Traits { element, line_element, .. }: Traits,
+    [volume, outputs]: [usize; 2],
+    Traits { element, line_element, vector, direct, turns, .. }: Traits,
 ) -> (Free, usize, bool) {
     if let Some(at) = free.iter().position(|axis| axis.input == 1 && axis.output == 1) {
         let lanes = free.remove(at);
         let widest = (LINE_BYTES / MIN_COLUMNS / line_element).max(1);
         return (lanes, lanes.len.min(widest), false);
     }
-    // What is computed one result at a time, or straight from the input, gains nothing by lanes.
-    let alone = match columns.axis.rule {
-        Rule::Sliding { stride: 1 | 2 | 4, .. } => has_pairs(columns.axis),
-        _ => true,
+    let strided = match columns.axis.rule {
+        Rule::Sliding { stride: 1 | 2, .. } => true,
+        Rule::Sliding { stride: 4, .. } => direct && element < 4,
+        _ => false,
+    };
+    // What is reduced straight from the input gains nothing by lanes, and little else does where
+    // results are few beside the elements that would be gathered.
+    let alone = match strided {
+        true => has_pairs(columns.axis) && direct,
+        false => {
+            turns && lie_apart(columns.axis, element)
+                || volume >= FEW[usize::from(!direct)].saturating_mul(outputs)
+        }
     };
     let shares = columns.axis.max_count() > LONGEST_WINDOW;
     let bytes = columns.axis.len() * line_element;
     let full = 4 * bytes >= 3 * bytes.next_multiple_of(VECTOR_BYTES);
-    let long = bytes >= LONG_ROW_BYTES[usize::from(shares)] || full;
+    let long = match direct {
+        true => bytes >= LONG_ROW_BYTES[usize::from(shares)] || full,
+        false => 2 * columns.axis.outputs() >= vector,
+    };
+    let long = long && strided;
     let own_lanes = columns.input == 1 && (long || alone);
     let block = (GATHER_LANE_BYTES / element).max(1);
-    if !own_lanes && plane_bytes.saturating_mul(block) <= GATHER_BYTES {
+    let plane_bytes = volume.saturating_add(outputs).saturating_mul(element);
+    let most = GATHER_BYTES[usize::from(!strided)];
+    if !own_lanes && plane_bytes.saturating_mul(block) <= most {
         let longest = (0..free.len()).max_by_key(|&at| free[at].len);
         if let Some(at) = longest.filter(|&at| free[at].len >= 4) {
             let lanes = free.remove(at);

@@ -6,8 +6,9 @@ use super::disjoint::{Disjoint, Put};
 use super::fold::{AHEAD, ask_ahead};
 use super::overlapping::Overlapping;
 use super::planes::{Axes, Block, Planes, merged, offsets, rows, volume};
+use super::tile::in_tiles;
 use crate::geometry::{Dims, count};
-use crate::simd::{Work, dispatch, prefetch};
+use crate::simd::{Work, dispatch, load_tile, prefetch, store_tile};
 use crate::view::Shared;
 use crate::{Execution, Level, PoolError, View, ViewMut};
 
@@ -34,6 +35,19 @@ pub(crate) trait Meet<T>: Copy + Send + Sync {
     /// The results of elements and of one more, where results can be joined as exactly as elements;
     /// `there` is zero if there is none yet.
     fn onto(self, there: T, element: T) -> Option<T>;
+
+    /// Two sums as one.
+    fn joined(self, earlier: Self::Sum, later: Self::Sum) -> Self::Sum;
+    /// The sums of single elements.
+    ///
+    /// # Safety
+    /// The level is one that all kernels are compiled for.
+    unsafe fn load_tile<const L: usize>(self, elements: [T; L]) -> [Self::Sum; L];
+    /// [`Self::finish`] for a tile.
+    ///
+    /// # Safety
+    /// As for [`Self::load_tile`].
+    unsafe fn finish_tile<const L: usize>(self, sums: [Self::Sum; L]) -> [T; L];
 
     /// Joins the elements of a plane whose windows overlap, row by row; gives whether its windows are
     /// those. What is written is wrong if not.
@@ -68,6 +82,13 @@ impl Windows {
     }
 }
 
+/// Elements that are loaded before they are joined, and how many fewer are worth a call.
+const LOADED: usize = 1024;
+const FEW: usize = 16;
+
+/// What could be moved while one position is looked at, its own bytes with it.
+const POSITION_BYTES: usize = 32;
+
 /// A plane that positions point into, and the arrays that are walked beside it.
 struct Pointed {
     planes: Planes<3>,
@@ -76,6 +97,7 @@ struct Pointed {
     /// The axes of the positions' plane, in the positions and in the other array.
     walk: Axes<2>,
     volume: usize,
+    /// What could be moved meanwhile.
     bytes: usize,
 }
 
@@ -101,7 +123,7 @@ impl Pointed {
             plane: own,
             walk,
             volume,
-            bytes: count(plane)? * element + count(positions)? * (element + size_of::<i64>()),
+            bytes: count(plane)? * element + count(positions)? * (element + POSITION_BYTES),
         })
     }
 
@@ -236,8 +258,8 @@ pub(crate) fn scatter<T: Copy + Default + Send + Sync, M: Meet<T>>(
     let scatter = Scatter { pointed, source, indices, out: target.shared(), skips, meet };
     // Neighbouring planes are alike: where elements met once, later planes are summed at once, and
     // windows that were not those of a plane are not those of the next.
-    let start = || (Vec::new(), false, &suggested[..]);
-    pointed.planes.each(execution, pointed.bytes, start, |(sums, meets, windows), block| {
+    let start = || (Vec::new(), Vec::new(), false, &suggested[..]);
+    pointed.planes.each(execution, pointed.bytes, start, |(sums, loaded, meets, windows), block| {
         let mut is_zeroed = is_zeroed;
         while let Some((first, others)) = windows.split_first().filter(|_| block.lanes == 1) {
             if scatter.put(level, first, block) {
@@ -249,8 +271,8 @@ pub(crate) fn scatter<T: Copy + Default + Send + Sync, M: Meet<T>>(
             *meets = scatter.write(block, is_zeroed)?;
         }
         if *meets {
-            scatter.join(block, sums)?;
-            scatter.finish(execution, block, sums);
+            scatter.join(level, block, [sums, loaded])?;
+            scatter.finish(level, block, sums);
         }
         Ok(())
     })
@@ -335,7 +357,12 @@ impl<T: Copy + Default + Send + Sync, M: Meet<T>> Scatter<'_, T, M> {
     }
 
     /// Joins elements in `sums`, which holds none and grows to the block.
-    fn join(&self, block: Block<3>, sums: &mut Vec<M::Sum>) -> Result<(), PoolError> {
+    fn join(
+        &self,
+        level: Level,
+        block: Block<3>,
+        [sums, loaded]: [&mut Vec<M::Sum>; 2],
+    ) -> Result<(), PoolError> {
         let Self { pointed, indices, skips, meet, .. } = *self;
         if sums.len() < pointed.volume * block.lanes {
             sums.resize(pointed.volume * block.lanes, M::NONE);
@@ -343,44 +370,102 @@ impl<T: Copy + Default + Send + Sync, M: Meet<T>> Scatter<'_, T, M> {
         let sums = &mut sums[..pointed.volume * block.lanes];
         pointed.each(block, indices, |run, from, lane_step| {
             let (elements, lanes) = (self.elements(from, run.len()), block.lanes);
-            pointed.checked(run, skips, |i, element| {
-                let sum = &mut sums[element * lanes + i * lane_step];
-                *sum = meet.join(*sum, elements[i]);
-            })
+            if !level.is_for_all() || run.len() < FEW {
+                return pointed.checked(run, skips, |i, element| {
+                    let sum = &mut sums[element * lanes + i * lane_step];
+                    *sum = meet.join(*sum, elements[i]);
+                });
+            }
+            for (i, (run, elements)) in run.chunks(LOADED).zip(elements.chunks(LOADED)).enumerate()
+            {
+                loaded.resize(run.len(), M::NONE);
+                dispatch(level, Load { meet, elements, loaded });
+                let lane = i * LOADED * lane_step;
+                pointed.checked(run, skips, |i, element| {
+                    let sum = &mut sums[element * lanes + lane + i * lane_step];
+                    *sum = meet.joined(*sum, loaded[i]);
+                })?;
+            }
+            Ok(())
         })
     }
 
     /// Writes the results of `sums`, and clears them.
-    fn finish(&self, execution: &Execution<'_>, block: Block<3>, sums: &mut [M::Sum]) {
+    fn finish(&self, level: Level, block: Block<3>, sums: &mut [M::Sum]) {
         let (meet, out) = (self.meet, self.out);
         let mut rest = &mut sums[..self.pointed.volume * block.lanes];
         for runs in self.pointed.runs(block) {
             let (sums, after) = rest.split_at_mut(runs.runs * runs.len);
             rest = after;
-            dispatch(execution.chosen_level(), Finish { meet, sums, runs, out });
+            if level.is_for_all() {
+                dispatch(level, Finish::<_, _, true> { meet, sums, runs, out });
+            } else {
+                dispatch(level, Finish::<_, _, false> { meet, sums, runs, out });
+            }
         }
     }
 }
 
-/// Turns sums into elements.
-struct Finish<'a, T, M: Meet<T>> {
+/// Loads elements as sums of one.
+struct Load<'a, T, M: Meet<T>> {
+    meet: M,
+    elements: &'a [T],
+    loaded: &'a mut [M::Sum],
+}
+
+impl<T: Copy, M: Meet<T>> Work for Load<'_, T, M> {
+    const FOR_ALL: bool = false;
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { meet, elements, loaded } = self;
+        let n = elements.len().min(loaded.len());
+        in_tiles!(one, size_of::<T>(), n, n, true, |at, L| {
+            // SAFETY: both have as many elements, and the level is one that all kernels are
+            // compiled for.
+            unsafe {
+                let sums = meet.load_tile::<L>(load_tile(elements, at));
+                store_tile(loaded, at, sums);
+            }
+        });
+    }
+}
+
+/// Turns sums into elements, `TILES` of them at a time or one by one.
+struct Finish<'a, T, M: Meet<T>, const TILES: bool> {
     meet: M,
     sums: &'a mut [M::Sum],
     runs: Runs,
     out: Shared<T>,
 }
 
-impl<T: Copy, M: Meet<T>> Work for Finish<'_, T, M> {
+impl<T: Copy, M: Meet<T>, const TILES: bool> Work for Finish<'_, T, M, TILES> {
+    const FOR_ALL: bool = !TILES;
+
     #[inline(always)]
     fn run(self) {
         let Self { meet, sums, runs, out } = self;
         for (at, first) in runs.each() {
+            let n = runs.len;
             // SAFETY: elements of a block, whose task this is.
-            let elements = unsafe { out.run(at, runs.len) };
-            for (element, sum) in elements.iter_mut().zip(&mut sums[first..first + runs.len]) {
-                element.write(meet.finish(*sum));
-                *sum = M::NONE;
+            let elements = unsafe { out.run(at, n) };
+            let sums = &mut sums[first..first + n];
+            if TILES {
+                in_tiles!(one, size_of::<T>(), n, n, true, |at, L| {
+                    // SAFETY: there are as many sums, and the level is one that all kernels are
+                    // compiled for.
+                    let results: [T; L] = unsafe { meet.finish_tile(load_tile(sums, at)) };
+                    let elements = &mut elements[at..at + L];
+                    for l in 0..L {
+                        elements[l].write(results[l]);
+                    }
+                });
+            } else {
+                for (element, sum) in elements.iter_mut().zip(&*sums) {
+                    element.write(meet.finish(*sum));
+                }
             }
+            sums.fill(M::NONE);
         }
     }
 }

@@ -8,9 +8,9 @@
 
 use std::ops::Range;
 
-use super::line::LONG;
 use super::planes::{self, Axes, Planes, merged, offsets, volume};
 use super::tile::in_tiles;
+use super::way::long_axes;
 use super::whole;
 use crate::element::Mean;
 use crate::geometry::{Dims, count};
@@ -133,43 +133,8 @@ impl Readers {
     }
 }
 
-/// Whether [`spread`] is the fast way, or the only one: the columns are neighbours, windows are more
-/// than one element apart, and no column is reached by so many that a sweep sums them in parts; or
-/// windows are listed, and so need not reach an element at equal distances.
-pub(crate) fn suits<T, U>(
-    geometry: &Geometry,
-    small: &View<'_, T>,
-    large: &ViewMut<'_, U>,
-) -> bool {
-    if geometry.pooled().iter().any(|(_, axis)| matches!(axis.rule, Rule::Listed(_))) {
-        return true;
-    }
-    let Some((at, axis)) = long_axes(geometry).last() else { return true };
-    if are_side_by_side(geometry) {
-        return false;
-    }
-    let neighbours = |len: usize, stride: isize| len <= 1 || stride == 1;
-    neighbours(axis.outputs(), small.strides()[*at])
-        && neighbours(axis.len(), large.strides()[*at])
-        && match axis.rule {
-            Rule::Sliding { kernel, stride, .. } => kernel.div_ceil(stride) < LONG,
-            Rule::Adaptive => axis.outputs().div_ceil(axis.len().max(1)) + 1 < LONG,
-            Rule::Listed(_) => true,
-        }
-}
-
-/// Whether windows begin at every element of every axis: then a sweep is the fast way, whatever the
-/// strides.
-pub(crate) fn are_side_by_side(geometry: &Geometry) -> bool {
-    let side_by_side = |axis: &Axis| matches!(axis.rule, Rule::Sliding { stride: 1, .. });
-    long_axes(geometry).all(|(_, axis)| side_by_side(axis) && axis.outputs() > 1)
-}
-
-/// The pooled axes that are more than one element that is its own window.
-fn long_axes(geometry: &Geometry) -> impl DoubleEndedIterator<Item = &(usize, Axis)> {
-    let single = |axis: &Axis| (axis.len(), axis.outputs(), axis.max_count()) == (1, 1, 1);
-    geometry.pooled().iter().filter(move |(_, axis)| !single(axis) || axis.taps(0).count != 1)
-}
+/// What could be moved while one element of the larger plane is summed.
+const ELEMENT_BYTES: usize = 16;
 
 /// Adds every element of `small`, divided, to its window in `large`.
 ///
@@ -196,14 +161,14 @@ where
         return Ok(());
     }
     let source = merged(small.shape(), [small.strides()], |axis| axes.contains(&axis));
-    let bytes = [count(small.shape())?, count(large.shape())?].map(|n| n * size_of::<T>());
+    let bytes = count(small.shape())? * size_of::<T>() + count(large.shape())? * ELEMENT_BYTES;
     let strides = [large.strides(), small.strides()];
     let volume = plan.rows.len().saturating_mul(plan.columns.len);
     let plane_bytes = volume.saturating_mul(size_of::<T>());
     let planes = Planes::new(&axes, large.shape(), strides, plane_bytes);
     let out = large.shared();
     let start = || Scratch::new(&plan);
-    planes.each(execution, bytes[0] + bytes[1], start, |scratch, block| {
+    planes.each(execution, bytes, start, |scratch, block| {
         for lane in 0..block.lanes as isize {
             let [to, from] = block.at.map(|at| at + lane);
             let elements = match source[..] {

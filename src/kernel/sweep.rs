@@ -16,6 +16,9 @@ use crate::{Execution, View};
 /// Output rows that are listed for planes to have in common.
 const MOST_LISTED: usize = 1024;
 
+/// What could be moved while a line is slid along to one result.
+const RESULT_BYTES: usize = 32;
+
 /// Pools `input` into `out`, whose elements have the strides `output` (in elements).
 pub(crate) fn pool<T: Copy + Send + Sync + Default, K: Kernel<T>>(
     execution: &Execution<'_>,
@@ -36,7 +39,10 @@ pub(crate) fn pool<T: Copy + Send + Sync + Default, K: Kernel<T>>(
     // Gathered planes are swept as a whole.
     let grain = if plan.gathered { plan.chunks.len() * rows } else { 1 };
     let grains = plan.blocks() * plan.chunks.len() * rows / grain;
-    let tasks = execution.tasks((volume + elements).saturating_mul(size_of::<T>())).min(grains);
+    let size = size_of::<T>();
+    let result = if plan.direct { size } else { size.max(RESULT_BYTES) };
+    let bytes = volume.saturating_mul(size).saturating_add(elements.saturating_mul(result));
+    let tasks = execution.tasks(bytes).min(grains);
     execution.run(tasks, |task| {
         let (data, origin) = (input.data(), input.origin());
         let range = task * grains / tasks * grain..(task + 1) * grains / tasks * grain;

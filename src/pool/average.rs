@@ -3,6 +3,7 @@
 use super::{Tensor, check_shape, check_shapes};
 use crate::element::Mean;
 use crate::kernel::spread::{self, Divisors};
+use crate::kernel::way;
 use crate::kernel::{fold, running};
 use crate::reduce::Average;
 pub use crate::reduce::Divisor;
@@ -85,10 +86,10 @@ where
         return Err(PoolError::ZeroDivisor);
     }
     let divisors = match common_divisor(geometry, divisor) {
-        Some(divisor) if !spread::suits(geometry, grad_output, &grad_input) => {
+        Some(divisor) if !way::is_spread(geometry, grad_output, &grad_input) => {
             let (transposed, divisor) = (geometry.transposed(), Divisor::Fixed(divisor));
             // Elsewhere other strides are spread, in f64.
-            if spread::are_side_by_side(geometry) {
+            if way::are_side_by_side(geometry) {
                 summed(execution, &transposed, divisor, grad_output, grad_input);
             } else {
                 summed_in::<T, f64>(execution, &transposed, divisor, grad_output, grad_input);

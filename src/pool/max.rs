@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 
 use super::{Tensor, check_planes, check_shape, check_shapes};
-use crate::element::{Element, Mean, Position};
+use crate::element::{Element, Mean, Ordered, Position};
 use crate::kernel::argmax::ArgMax;
 use crate::kernel::argwalk;
 use crate::kernel::overlapping::{Overlapping, Summed};
@@ -151,8 +151,34 @@ impl<T: Element, A: Accumulator<T>> Meet<T> for Added<A> {
     /// Halves would be rounded once for each gradient.
     #[inline(always)]
     fn onto(self, there: T, element: T) -> Option<T> {
-        let exact = size_of::<T>() >= 4 || there == T::default();
+        let is_half = const { size_of::<T>() < 4 };
+        let exact = !is_half || there == T::default();
+        // What is neither a zero nor NaN stays as it is.
+        if is_half && exact && (element != T::default()) & !element.to_ordered().is_nan() {
+            return Some(element);
+        }
         exact.then(|| self.finish(self.join(A::load(there), element)))
+    }
+
+    #[inline(always)]
+    fn joined(self, earlier: A, later: A) -> A {
+        earlier.plus(later)
+    }
+
+    #[inline(always)]
+    unsafe fn load_tile<const L: usize>(self, elements: [T; L]) -> [A; L] {
+        // SAFETY: the caller's promise.
+        let mut sums: [A; L] = unsafe { A::load_tile(elements) };
+        for l in 0..L {
+            sums[l] = A::ZERO.plus(sums[l]);
+        }
+        sums
+    }
+
+    #[inline(always)]
+    unsafe fn finish_tile<const L: usize>(self, sums: [A; L]) -> [T; L] {
+        // SAFETY: the caller's promise.
+        unsafe { A::finish_tile(sums, [A::scale(1); L]) }
     }
 
     fn join_rows(self, level: Level, windows: Overlapping, plane: Plane<'_, T>) -> bool {

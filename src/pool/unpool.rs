@@ -44,6 +44,29 @@ impl<T: Element> Meet<T> for Last {
     fn onto(self, _there: T, element: T) -> Option<T> {
         Some(element)
     }
+
+    #[inline(always)]
+    fn joined(self, _earlier: Option<T>, later: Option<T>) -> Option<T> {
+        later
+    }
+
+    #[inline(always)]
+    unsafe fn load_tile<const L: usize>(self, elements: [T; L]) -> [Option<T>; L] {
+        let mut loaded = [None; L];
+        for l in 0..L {
+            loaded[l] = Some(elements[l]);
+        }
+        loaded
+    }
+
+    #[inline(always)]
+    unsafe fn finish_tile<const L: usize>(self, sums: [Option<T>; L]) -> [T; L] {
+        let mut finished = [T::default(); L];
+        for l in 0..L {
+            finished[l] = self.finish(sums[l]);
+        }
+        finished
+    }
 }
 
 /// The gradient of [`unpool_into`] as PyTorch defines it: every element takes the gradient at its

@@ -16,6 +16,7 @@ mod layout;
 #[cfg(feature = "ndarray")]
 mod ndarray;
 mod padding;
+mod planes;
 mod problem;
 mod properties;
 mod reference;

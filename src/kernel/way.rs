@@ -1,0 +1,62 @@
+//! Which way gradients of averages are summed: spread plane by plane, or swept as windows of what
+//! reads an element.
+
+use super::line::LONG;
+use crate::window::{Axis, Rule};
+use crate::{Geometry, View, ViewMut};
+
+/// Elements of a plane up to which planes are swept together, more where sums are rounded one by one
+/// here, and how many planes are needed.
+const SMALL: usize = 400;
+const SMALL_ROUNDED: usize = 4096;
+const LANES: usize = 16;
+
+/// Whether [`spread`](super::spread::spread) is the fast way, or the only one: the columns are neighbours, windows are more
+/// than one element apart, and no column is reached by so many that a sweep sums them in parts; or
+/// windows are listed, and so need not reach an element at equal distances.
+pub(crate) fn is_spread<T, U>(
+    geometry: &Geometry,
+    small: &View<'_, T>,
+    large: &ViewMut<'_, U>,
+) -> bool {
+    if geometry.pooled().iter().any(|(_, axis)| matches!(axis.rule, Rule::Listed(_))) {
+        return true;
+    }
+    let Some((at, axis)) = long_axes(geometry).last() else { return true };
+    if are_side_by_side(geometry) || are_small_planes::<T>(geometry) {
+        return false;
+    }
+    let neighbours = |len: usize, stride: isize| len <= 1 || stride == 1;
+    neighbours(axis.outputs(), small.strides()[*at])
+        && neighbours(axis.len(), large.strides()[*at])
+        && match axis.rule {
+            Rule::Sliding { kernel, stride, .. } => kernel.div_ceil(stride) < LONG,
+            Rule::Adaptive => axis.outputs().div_ceil(axis.len().max(1)) + 1 < LONG,
+            Rule::Listed(_) => true,
+        }
+}
+
+/// Whether windows begin at every element of every axis: then a sweep is the fast way, whatever the
+/// strides.
+pub(crate) fn are_side_by_side(geometry: &Geometry) -> bool {
+    let side_by_side = |axis: &Axis| matches!(axis.rule, Rule::Sliding { stride: 1, .. });
+    long_axes(geometry).all(|(_, axis)| side_by_side(axis) && axis.outputs() > 1)
+}
+
+/// Whether there are many small planes of windows that overlap: a sweep takes them as lanes.
+fn are_small_planes<T>(geometry: &Geometry) -> bool {
+    let overlap = |axis: &Axis| match axis.rule {
+        Rule::Sliding { kernel, stride, .. } => kernel > stride && axis.outputs() > 1,
+        _ => false,
+    };
+    let volume: usize = geometry.pooled().iter().map(|(_, axis)| axis.len()).product();
+    let all: usize = geometry.input_shape().iter().product();
+    let most = if const { size_of::<T>() < 4 } { SMALL_ROUNDED } else { SMALL };
+    long_axes(geometry).all(|(_, axis)| overlap(axis)) && volume <= most && all >= LANES * volume
+}
+
+/// The pooled axes that are more than one element that is its own window.
+pub(super) fn long_axes(geometry: &Geometry) -> impl DoubleEndedIterator<Item = &(usize, Axis)> {
+    let single = |axis: &Axis| (axis.len(), axis.outputs(), axis.max_count()) == (1, 1, 1);
+    geometry.pooled().iter().filter(move |(_, axis)| !single(axis) || axis.taps(0).count != 1)
+}

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use smallvec::SmallVec;
 
+use super::plan::window_stride;
 use crate::window::{Axis, Rule};
 
 /// Outputs of a chunk, whose stretches are listed while it is swept.
@@ -55,7 +56,14 @@ fn cut(axis: &Axis, capacity: usize, most: usize) -> SmallVec<[Chunk; 1]> {
         if padded && whole.len() <= capacity && axis.outputs() <= most {
             (reach, to) = (whole, axis.outputs());
         }
-        while to < axis.outputs() && to - from < most {
+        // Windows of one size, as far apart as their stride: one by one they would take longer to
+        // count than to pool.
+        if padded && to < axis.outputs() {
+            let room = capacity.saturating_sub(reach.len()) / window_stride(axis);
+            to = axis.outputs().min(from + most.min(room.saturating_add(1)));
+            reach = reach.join(span(axis, padded, to - 1));
+        }
+        while !padded && to < axis.outputs() && to - from < most {
             let wider = reach.join(span(axis, padded, to));
             if wider.len() > capacity {
                 break;

@@ -359,7 +359,7 @@ impl<'g> Plan<'g> {
 }
 
 /// Columns between neighbouring windows; a single one could have any.
-fn window_stride(axis: &Axis) -> usize {
+pub(super) fn window_stride(axis: &Axis) -> usize {
     match axis.rule {
         Rule::Sliding { .. } if axis.outputs() == 1 => axis.len().max(1),
         Rule::Sliding { stride, .. } => stride,

@@ -2,9 +2,9 @@
 //!
 //! A row of the larger plane is made of the rows whose windows reach it. They are summed into one
 //! *line* first. Along the line windows of `kernel` columns, `stride` apart, give every group of
-//! `stride` columns only two different sums: the first columns are reached by one window more
-//! than the others. Both are computed for all groups, then interleaved. Rows that are
-//! reached by the same windows are the same row.
+//! `stride` columns only two different sums: the first columns are reached by one window more than
+//! the others. Both are computed for all groups, then interleaved; bins give one sum for each of
+//! their pieces. Rows that are reached by the same windows are the same row.
 
 use std::ops::Range;
 
@@ -97,8 +97,34 @@ enum Windows {
     /// Column `i` is one of the first `wide` of its group `(i + before) / stride`, which the `taps`
     /// windows that end with window `i / stride` reach, or one of the others, which one less does.
     Groups { stride: usize, before: usize, wide: usize, taps: usize },
+    /// Those of the bins that it lies in.
+    Bins(Vec<Piece>),
     /// Those that read it.
     Listed(Readers),
+}
+
+/// Columns up to `end`, from where others end, that lie in the same bins.
+struct Piece {
+    end: usize,
+    bins: Range<usize>,
+}
+
+/// The pieces of an axis of adaptive bins, none of which begins or ends before the one before it.
+fn pieces(axis: &Axis) -> Vec<Piece> {
+    let (mut pieces, mut at, mut bins) = (Vec::new(), 0, 0..0);
+    while at < axis.len() {
+        while bins.end < axis.outputs() && axis.taps(bins.end).first <= at {
+            bins.end += 1;
+        }
+        while bins.start < bins.end && axis.taps(bins.start).end() <= at {
+            bins.start += 1;
+        }
+        let next = (bins.end < axis.outputs()).then(|| axis.taps(bins.end).first);
+        let last = (!bins.is_empty()).then(|| axis.taps(bins.start).end());
+        at = [next, last].into_iter().flatten().fold(axis.len(), usize::min);
+        pieces.push(Piece { end: at, bins: bins.clone() });
+    }
+    pieces
 }
 
 /// For every position of an axis, the outputs that read it.
@@ -133,9 +159,6 @@ impl Readers {
     }
 }
 
-/// What could be moved while one element of the larger plane is summed.
-const ELEMENT_BYTES: usize = 16;
-
 /// Adds every element of `small`, divided, to its window in `large`.
 ///
 /// Sums are f64, of rows first and in their order, then of columns in theirs.
@@ -149,6 +172,8 @@ pub(crate) fn spread<T: Mean>(
 where
     f64: Accumulator<T>,
 {
+    /// What could be moved while one element of the larger plane is summed.
+    const ELEMENT_BYTES: usize = 16;
     if large.shape().contains(&0) {
         return Ok(());
     }
@@ -264,6 +289,7 @@ fn windows(axis: &Axis) -> Windows {
             let taps = kernel.div_ceil(stride);
             Windows::Groups { stride, before, wide: kernel - (taps - 1) * stride, taps }
         }
+        Rule::Adaptive => Windows::Bins(pieces(axis)),
         _ => Windows::Listed(Readers::new(axis)),
     }
 }
@@ -294,7 +320,7 @@ impl<T: Copy + Default> Scratch<T> {
             Windows::Groups { stride, before, taps, .. } => {
                 ((len + before).div_ceil(stride), stride, taps - 1)
             }
-            Windows::Listed(_) => (len, 1, 0),
+            Windows::Bins(_) | Windows::Listed(_) => (len, 1, 0),
         };
         let lines = Lines {
             line: vec![0.0; padding + groups.max(plan.outputs)],
@@ -336,7 +362,7 @@ where
         let Columns { len, step, windows } = &plan.columns;
         let before = match windows {
             Windows::Groups { before, .. } => *before,
-            Windows::Listed(_) => 0,
+            Windows::Bins(_) | Windows::Listed(_) => 0,
         };
         let mut last = None;
         for row in &plan.rows {
@@ -391,6 +417,14 @@ where
         let Self { line, sums: [wide_sums, sums], row, .. } = self;
         let scale = <f64 as Accumulator<T>>::scale(divisor);
         match windows {
+            Windows::Bins(pieces) => {
+                let mut start = 0;
+                for Piece { end, bins } in pieces {
+                    let sum = line[bins.clone()].iter().sum();
+                    row[start..*end].fill(<f64 as Accumulator<T>>::finish(sum, scale));
+                    start = *end;
+                }
+            }
             Windows::Listed(readers) => {
                 for (column, element) in row.iter_mut().enumerate() {
                     let mut sum = 0.0;

@@ -219,34 +219,18 @@ pub(crate) unsafe fn store_tile<T, const L: usize>(slice: &mut [T], at: usize, t
     unsafe { slice.as_mut_ptr().add(at).cast::<[T; L]>().write_unaligned(tile) }
 }
 
-/// The columns of four rows of four elements, as rows.
+/// The columns of a square, as rows. Its side is a power of two.
+///
+/// As often as the side is two to a power, the first half of the rows is interleaved with the
+/// second: every round moves one bit of an element's row to its column.
 #[inline(always)]
-pub(crate) fn transposed<T: Copy>(rows: [[T; 4]; 4]) -> [[T; 4]; 4] {
+pub(crate) fn transposed<T: Copy, const N: usize>(rows: [[T; N]; N]) -> [[T; N]; N] {
     #[cfg(target_arch = "x86_64")]
-    if size_of::<T>() == 4 {
-        use std::arch::x86_64::{
-            __m128, _mm_movehl_ps, _mm_movelh_ps, _mm_unpackhi_ps, _mm_unpacklo_ps,
-        };
-        // The compiler would move single elements.
-        // SAFETY: SSE is part of x86-64; four elements of four bytes are a vector, whose bits are
-        // moved and not looked at.
-        return unsafe {
-            let [a, b, c, d]: [__m128; 4] = std::mem::transmute_copy(&rows);
-            let (ab, cd) = (_mm_unpacklo_ps(a, b), _mm_unpacklo_ps(c, d));
-            let (ef, gh) = (_mm_unpackhi_ps(a, b), _mm_unpackhi_ps(c, d));
-            let columns = [
-                _mm_movelh_ps(ab, cd),
-                _mm_movehl_ps(cd, ab),
-                _mm_movelh_ps(ef, gh),
-                _mm_movehl_ps(gh, ef),
-            ];
-            std::mem::transmute_copy(&columns)
-        };
-    }
-    #[cfg(target_arch = "x86_64")]
-    if size_of::<T>() == 8 {
+    if const { size_of::<T>() == 8 && N == 4 } {
         use std::arch::x86_64::{__m128d, _mm_unpackhi_pd, _mm_unpacklo_pd};
-        // SAFETY: as above; two elements of eight bytes are a vector.
+        // Two rounds of whole rows would move each vector twice.
+        // SAFETY: SSE2 is part of x86-64; two elements of eight bytes are a vector, whose bits are
+        // moved and not looked at.
         return unsafe {
             let [a, b, c, d]: [[__m128d; 2]; 4] = std::mem::transmute_copy(&rows);
             let columns = [
@@ -258,9 +242,45 @@ pub(crate) fn transposed<T: Copy>(rows: [[T; 4]; 4]) -> [[T; 4]; 4] {
             std::mem::transmute_copy(&columns)
         };
     }
-    let [a, b, c, d] = rows;
-    let column = |i: usize| [a[i], b[i], c[i], d[i]];
-    [column(0), column(1), column(2), column(3)]
+    let mut rows = rows;
+    for _ in 0..const { N.ilog2() } {
+        let halves = rows;
+        for i in 0..N / 2 {
+            [rows[2 * i], rows[2 * i + 1]] = interleaved(halves[i], halves[i + N / 2]);
+        }
+    }
+    rows
+}
+
+/// Elements of both in turn: the first `N`, and the rest.
+#[inline(always)]
+fn interleaved<T: Copy, const N: usize>(even: [T; N], odd: [T; N]) -> [[T; N]; 2] {
+    #[cfg(target_arch = "x86_64")]
+    if const { size_of::<[T; N]>() == 16 } {
+        use std::arch::x86_64::{
+            __m128i, _mm_unpackhi_epi8, _mm_unpackhi_epi16, _mm_unpackhi_epi32, _mm_unpacklo_epi8,
+            _mm_unpacklo_epi16, _mm_unpacklo_epi32,
+        };
+        // The compiler would move single elements.
+        // SAFETY: SSE2 is part of x86-64; the elements are a vector, whose bits are moved and not
+        // looked at.
+        return unsafe {
+            let [a, b]: [__m128i; 2] = std::mem::transmute_copy(&[even, odd]);
+            let turns = match const { size_of::<T>() } {
+                1 => [_mm_unpacklo_epi8(a, b), _mm_unpackhi_epi8(a, b)],
+                2 => [_mm_unpacklo_epi16(a, b), _mm_unpackhi_epi16(a, b)],
+                4 => [_mm_unpacklo_epi32(a, b), _mm_unpackhi_epi32(a, b)],
+                _ => unreachable!("elements of eight bytes are not turned in rounds"),
+            };
+            std::mem::transmute_copy(&turns)
+        };
+    }
+    let mut turns = [even, odd];
+    for i in 0..N {
+        turns[2 * i / N][2 * i % N] = even[i];
+        turns[(2 * i + 1) / N][(2 * i + 1) % N] = odd[i];
+    }
+    turns
 }
 
 /// Work to compile for every level.

@@ -37,7 +37,12 @@ pub(crate) fn fractional_max_pool<'py>(
     let kernel: Vec<usize> = (0..ndim).map(|i| kernel_size[i] as usize).collect();
     let starts = |plane: usize, i: usize| {
         let (sample, outputs) = (samples.of(plane, i), output_size[i] as usize);
-        fractional_starts(lengths[i], kernel[i], outputs, sample, |x| samples.dtype.round(x))
+        let (len, kernel, dtype) = (lengths[i], kernel[i], samples.dtype);
+        match dtype {
+            // Most often, and one instruction: others may be calls.
+            Dtype::F32 => fractional_starts(len, kernel, outputs, sample, |x| f64::from(x as f32)),
+            _ => fractional_starts(len, kernel, outputs, sample, |x| dtype.round(x)),
+        }
     };
     let mut values = output_like(op, &input, &shape)?;
     let call = Call { py, op, input: &input, output: &mut values };

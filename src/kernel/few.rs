@@ -1,13 +1,13 @@
 //! Windows of few taps along folded rows: what most networks pool by, with nothing left to be looked
-//! up per row.
+//! up per row; and those of pictures whose channels are last and few.
 
 use std::mem::MaybeUninit;
 
 use super::line::{Apart, Stretch};
 use super::slide::Along;
-use super::tile::{tiles, with_lanes};
+use super::tile::{onto, tiles, with_lanes};
 use crate::reduce::Reduce;
-use crate::simd::{Work, turn_by_turn};
+use crate::simd::{Work, load_tile, turn_by_turn};
 use crate::view::even_and_odd;
 
 /// Reduces windows of `K` taps, `S` (one or two) elements apart, along rows of partial results.
@@ -107,5 +107,61 @@ fn few_taps<P: Copy, const K: usize, const N: usize, const L: usize, D>(
             }
         }
         finish(acc, &mut dst[i]);
+    }
+}
+
+/// Reduces windows of `K` taps of no more than `L` lanes each, all of them at once: what is written
+/// too much is written again by the window after it.
+pub(crate) struct FoldThin<'a, T, R: Reduce<T>, const L: usize, const K: usize> {
+    pub(crate) along: Along<'a, T, R>,
+    pub(crate) stretch: &'a Stretch,
+}
+
+impl<T: Copy + Default, R: Reduce<T>, const L: usize, const K: usize> Work
+    for FoldThin<'_, T, R, L, K>
+{
+    const FOR_ALL: bool = false;
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { along: Along { reduce, line, rows, bases, slide, out }, stretch } = self;
+        let (lanes, outputs) = (slide.lanes, stretch.outputs);
+        let (stride, step) = (slide.stride * lanes, stretch.step * lanes);
+        let first = stretch.output as isize * slide.out_stride;
+        for row in rows {
+            let scale = reduce.scale(slide.divisor(stretch, row));
+            let room = slide.room(row, first).max(outputs * lanes);
+            // SAFETY: the sweep hands every output position to one task only, which writes all of
+            // the room in the order of the rows.
+            let dst = unsafe { out.run(bases.out + row.out + first, room) };
+            let line = &line[row.line.wrapping_add_signed(bases.line) + stretch.start * lanes..];
+            let fitting = |len: usize, reach: usize, step: usize| {
+                len.checked_sub(reach).map_or(0, |rest| rest / step + 1)
+            };
+            let whole = fitting(line.len(), (K - 1) * step + L, stride);
+            let whole = outputs.min(whole).min(fitting(room, L, lanes));
+            for o in 0..whole {
+                turn_by_turn();
+                // SAFETY: that many windows have `L` lanes of every tap in the line.
+                let mut acc: [R::Partial; L] = unsafe { load_tile(line, o * stride) };
+                for k in 1..K {
+                    // SAFETY: as above.
+                    let tap = unsafe { load_tile(line, o * stride + k * step) };
+                    onto::<T, R, L, false>(reduce, &mut acc, &tap);
+                }
+                let results = reduce.finish_tile(acc, [scale; L]);
+                let dst = &mut dst[o * lanes..][..L];
+                for l in 0..L {
+                    dst[l].write(results[l]);
+                }
+            }
+            for o in whole..outputs {
+                for l in 0..lanes {
+                    let tap = |k: usize| line[o * stride + k * step + l];
+                    let acc = (1..K).fold(tap(0), |acc, k| reduce.combine(acc, tap(k)));
+                    dst[o * lanes + l].write(reduce.finish(acc, scale));
+                }
+            }
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::mem::MaybeUninit;
 use super::apart::{FoldApart, turns};
 use super::band::{Band, OutputRow, RowFold, RowTap};
 use super::direct::{FoldLanes, FoldPairs, are_squares};
-use super::few::FoldFew;
+use super::few::{FoldFew, FoldThin};
 use super::flat::Flat;
 use super::global::Global;
 use super::line::{Apart, Slide, Stretch};
@@ -190,6 +190,28 @@ impl<R> Fold<R> {
                 ($S:expr, $K:expr) => {
                     dispatch(level, FoldFew::<T, R, $S, $K> { along, stretch, apart })
                 };
+            }
+            macro_rules! thin {
+                ($L:expr) => {
+                    match taps {
+                        2 if slide.is_thin($L) => {
+                            return dispatch(level, FoldThin::<T, R, $L, 2> { along, stretch });
+                        }
+                        3 if slide.is_thin($L) => {
+                            return dispatch(level, FoldThin::<T, R, $L, 3> { along, stretch });
+                        }
+                        _ => {}
+                    }
+                };
+            }
+            if R::FREQUENT && apart == Apart::Lanes {
+                match const { (size_of::<T>(), size_of::<R::Partial>()) } {
+                    (1, 1) => thin!(16),
+                    // Dividing sums of bytes takes longer than all else.
+                    (1, _) => {}
+                    (_, 2) => thin!(8),
+                    _ => thin!(4),
+                }
             }
             match (apart, taps) {
                 (Apart::One, 2) => return few!(1, 2),

@@ -2,11 +2,24 @@
 
 use std::mem::MaybeUninit;
 
-use crate::simd::transposed;
+use crate::simd::{load_tile, store_tile, transposed};
 use crate::view::Shared;
 
-/// Elements that are transposed at a time, both ways: what the smallest vectors hold.
-const TILE: usize = 4;
+/// Runs `$body` with `$N` set to the side of the squares of `$T` that are turned at a time, both
+/// ways: what the smallest vectors hold, or two of them, or less where there are fewer lanes.
+macro_rules! with_side {
+    ($T:ty, $lanes:expr, |$N:ident| $body:expr) => {
+        match const { size_of::<$T>() } {
+            1 if $lanes >= 16 => with_side!(@side $N, 16, $body),
+            2 if $lanes >= 8 => with_side!(@side $N, 8, $body),
+            _ => with_side!(@side $N, 4, $body),
+        }
+    };
+    (@side $N:ident, $side:expr, $body:expr) => {{
+        const $N: usize = $side;
+        $body
+    }};
+}
 
 /// `dst[i*lanes + l] = src[at + i*strides[0] + l*strides[1]]` for `shape = [n, lanes]`.
 pub(crate) fn gather<T: Copy>(
@@ -19,32 +32,50 @@ pub(crate) fn gather<T: Copy>(
     let [n, lanes] = shape;
     let dst = &mut dst[..n * lanes];
     let start = |l: usize| at.wrapping_add_signed(l as isize * strides[1]);
-    let tiles = if strides[0] == 1 { lanes / TILE } else { 0 };
-    for tile in 0..tiles {
-        let l = tile * TILE;
-        let plane = |i: usize| &src[start(l + i)..][..n];
-        let planes = [plane(0), plane(1), plane(2), plane(3)];
-        let whole = n / TILE * TILE;
-        for i in (0..whole).step_by(TILE) {
-            let rows = transposed([
-                columns(planes[0], i),
-                columns(planes[1], i),
-                columns(planes[2], i),
-                columns(planes[3], i),
-            ]);
-            for (j, row) in rows.iter().enumerate() {
-                dst[(i + j) * lanes + l..][..TILE].copy_from_slice(row);
+    with_side!(T, lanes, |N| for l in (0..lanes).step_by(N) {
+        // The last planes are done with some before them where squares are whole.
+        let l = if lanes < N { l } else { l.min(lanes - N) };
+        let (first, last) = (start(l), start((l + N).min(lanes) - 1));
+        let readable = src.len().saturating_sub(first.max(last)) >= n.max(N);
+        if strides[0] == 1 && lanes >= N && readable {
+            // SAFETY: just looked at: `N` planes, each with a square's side at least behind it.
+            unsafe { gather_squares::<T, N>(src, first, strides[1], shape, &mut dst[l..]) };
+        } else {
+            for l in l..lanes.min(l + N) {
+                for i in 0..n {
+                    dst[i * lanes + l] = src[start(l).wrapping_add_signed(i as isize * strides[0])];
+                }
             }
         }
-        for i in whole..n {
-            for (j, plane) in planes.iter().enumerate() {
-                dst[i * lanes + l + j] = plane[i];
-            }
+    });
+}
+
+/// The same for the first `N` lanes of planes whose elements are neighbours.
+///
+/// # Safety
+/// From where each plane starts, `src` has `n` elements and `N`, whatever is more.
+#[inline(always)]
+unsafe fn gather_squares<T: Copy, const N: usize>(
+    src: &[T],
+    at: usize,
+    apart: isize,
+    [n, lanes]: [usize; 2],
+    dst: &mut [T],
+) {
+    assert!(n.saturating_sub(1) * lanes + N <= dst.len(), "all rows have their lanes");
+    for i in (0..n).step_by(N) {
+        let i = if n < N { i } else { i.min(n - N) };
+        // SAFETY: the caller's promise.
+        let mut square = [unsafe { load_tile::<T, N>(src, at + i) }; N];
+        for (l, plane) in square.iter_mut().enumerate() {
+            let at = at.wrapping_add_signed(l as isize * apart);
+            // SAFETY: as above.
+            *plane = unsafe { load_tile(src, at + i) };
         }
-    }
-    for i in 0..n {
-        for l in tiles * TILE..lanes {
-            dst[i * lanes + l] = src[start(l).wrapping_add_signed(i as isize * strides[0])];
+        let rows = transposed(square);
+        for (j, row) in rows.into_iter().enumerate().take(n) {
+            // SAFETY: row `i + j` is one of `n`.
+            unsafe { store_tile(dst, (i + j) * lanes, row) };
         }
     }
 }
@@ -64,39 +95,51 @@ pub(crate) unsafe fn scatter<T: Copy>(
     let [n, lanes] = shape;
     let src = &src[..n * lanes];
     let start = |l: usize| at + l as isize * strides[1];
-    let tiles = if strides[0] == 1 { lanes / TILE } else { 0 };
-    for tile in 0..tiles {
-        let l = tile * TILE;
-        // SAFETY: the caller's promise; different lanes are different planes.
-        let plane = |i: usize| unsafe { out.run(start(l + i), n) };
-        let mut planes = [plane(0), plane(1), plane(2), plane(3)];
-        let whole = n / TILE * TILE;
-        for i in (0..whole).step_by(TILE) {
-            let row = |j: usize| columns(src, (i + j) * lanes + l);
-            let rows = transposed([row(0), row(1), row(2), row(3)]);
-            for (plane, row) in planes.iter_mut().zip(&rows) {
-                plane[i..i + TILE].copy_from_slice(row);
+    with_side!(T, lanes, |N| for l in (0..lanes).step_by(N) {
+        let l = if lanes < N { l } else { l.min(lanes - N) };
+        if strides[0] == 1 && lanes >= N {
+            // SAFETY: the caller's promise; different lanes are different planes.
+            unsafe { scatter_squares::<T, N>(&src[l..], out, start(l), strides[1], shape) };
+        } else {
+            for l in l..lanes.min(l + N) {
+                for i in 0..n {
+                    // SAFETY: as above.
+                    let dst = unsafe { out.run(start(l) + i as isize * strides[0], 1) };
+                    dst[0] = src[i * lanes + l];
+                }
             }
         }
-        for i in whole..n {
-            for (j, plane) in planes.iter_mut().enumerate() {
-                plane[i] = src[i * lanes + l + j];
-            }
-        }
-    }
-    for l in tiles * TILE..lanes {
-        for i in 0..n {
-            // SAFETY: the caller's promise.
-            let dst = unsafe { out.run(start(l) + i as isize * strides[0], 1) };
-            dst[0] = src[i * lanes + l];
-        }
-    }
+    });
 }
 
-/// Neighbours from position `i` on.
+/// The same for the first `N` lanes to planes whose elements are neighbours.
+///
+/// # Safety
+/// The first `N` planes are the caller's own.
 #[inline(always)]
-fn columns<T: Copy>(plane: &[T], i: usize) -> [T; TILE] {
-    let mut columns = [plane[i]; TILE];
-    columns.copy_from_slice(&plane[i..i + TILE]);
-    columns
+unsafe fn scatter_squares<T: Copy, const N: usize>(
+    src: &[MaybeUninit<T>],
+    out: Shared<T>,
+    at: isize,
+    apart: isize,
+    [n, lanes]: [usize; 2],
+) {
+    assert!(n.saturating_sub(1) * lanes + N <= src.len(), "all rows have their lanes");
+    for i in (0..n).step_by(N) {
+        let i = if n < N { i } else { i.min(n - N) };
+        // SAFETY: rows `i` to `i + N` are some of `n`, or the last one is repeated.
+        let mut square = [unsafe { load_tile::<_, N>(src, i * lanes) }; N];
+        for (j, row) in square.iter_mut().enumerate() {
+            // SAFETY: as above.
+            *row = unsafe { load_tile(src, (i + j).min(n - 1) * lanes) };
+        }
+        for (l, plane) in transposed(square).iter().enumerate() {
+            // SAFETY: the caller's promise; one plane at a time.
+            let dst = unsafe { out.run(at + l as isize * apart + i as isize, n.min(N)) };
+            match dst.as_chunks_mut::<N>().0 {
+                [whole] => *whole = *plane,
+                _ => dst.copy_from_slice(&plane[..n]),
+            }
+        }
+    }
 }

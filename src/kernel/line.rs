@@ -106,6 +106,11 @@ impl Slide<'_> {
         }
     }
 
+    /// Whether results are of few lanes, and follow one another.
+    pub(crate) fn is_thin(&self, most: usize) -> bool {
+        self.lanes <= most && self.out_stride == self.lanes as isize
+    }
+
     /// The runs of a stretch.
     #[inline(always)]
     pub(crate) fn runs(&self, stretch: &Stretch, apart: Apart) -> Runs {

@@ -12,6 +12,7 @@ pub(crate) mod argmax;
 #[allow(unsafe_code)]
 pub(crate) mod argwalk;
 mod band;
+mod choice;
 mod chunk;
 #[allow(unsafe_code)]
 mod direct;

@@ -8,16 +8,16 @@
 use smallvec::SmallVec;
 
 use super::band::ROWS_AT_ONCE;
+use super::choice::{choose_lanes, lie_apart};
 use super::chunk::{Chunk, chunks_of, holds_padding};
-use super::flat::LONGEST_WINDOW;
-use super::line::{LONG, Levels, in_parts, one_by_one};
+use super::line::{Levels, in_parts, one_by_one};
 use super::tile::VECTOR_BYTES;
 use crate::geometry::{Dims, Geometry};
 use crate::reduce::Divisor;
 use crate::window::{Axis, Rule, Taps};
 
 /// Folded rows should leave room in a 32 KiB first-level cache for the rows they are folded from.
-const LINE_BYTES: usize = 16 << 10;
+pub(super) const LINE_BYTES: usize = 16 << 10;
 
 /// Folded rows of a two-scan, which reads every input row twice: well inside a second-level cache.
 const SCAN_BYTES: usize = 256 << 10;
@@ -25,26 +25,8 @@ const SCAN_BYTES: usize = 256 << 10;
 /// Rows whose levels are computed together: those, and the levels, in a first-level cache.
 const LEVEL_BYTES: usize = 4 << 10;
 
-/// Scratch for a block of gathered planes, input and output: well inside a second-level cache, or
-/// about as much where single results take longer than elements that are fetched twice.
-const GATHER_BYTES: [usize; 2] = [256 << 10, 1 << 20];
-
-/// Rows of at least this many bytes in the line fill vectors by themselves, those of windows that
-/// share work along a row when they are as long as the second.
-const LONG_ROW_BYTES: [usize; 2] = [24, 96];
-
 /// Rows of pairs of at least this many bytes are worth more than one call for all of them.
 pub(super) const LONG_PAIRS_BYTES: usize = 192;
-
-/// Bytes of lanes in a block of gathered planes: one vector, or several of a narrow one.
-const GATHER_LANE_BYTES: usize = 64;
-
-/// Elements per result above which results that no vector holds are not worth gathering planes for;
-/// those with positions take longer.
-const FEW: [usize; 2] = [24, 96];
-
-/// Wide lanes are cut so that at least this many columns fit in a line.
-const MIN_COLUMNS: usize = 16;
 
 /// An axis that is not pooled, with its strides.
 #[derive(Debug, Clone, Copy)]
@@ -376,18 +358,6 @@ fn share_nothing(axis: &Axis) -> bool {
     short && axis.whole_windows() == (0..axis.outputs())
 }
 
-/// Whether windows of neighbours lie so far apart on an axis that squares of them are turned, none
-/// of them clipped.
-fn lie_apart(axis: &Axis, element: usize) -> bool {
-    let apart = match axis.rule {
-        Rule::Sliding { kernel, stride, dilation: 1, .. } => {
-            kernel < LONG && stride > 2 && !(stride == 4 && element < 4)
-        }
-        _ => false,
-    };
-    apart && axis.outputs() > 1 && axis.whole_windows() == (0..axis.outputs())
-}
-
 /// Whether all windows on an axis are reduced in parts.
 fn all_in_parts(axis: &Axis) -> bool {
     one_by_one(axis) && (0..axis.outputs()).all(|o| in_parts(&axis.taps(o)))
@@ -462,52 +432,4 @@ fn free_axes(geometry: &Geometry, input: &[isize], output: &[isize]) -> Dims<Fre
         }
     }
     merged
-}
-
-/// Takes the lanes out of the free axes; also how many to sweep together, and whether to gather.
-fn choose_lanes(
-    free: &mut Dims<Free>,
-    columns: &Pooled<'_>,
-    [volume, outputs]: [usize; 2],
-    Traits { element, line_element, vector, direct, turns, .. }: Traits,
-) -> (Free, usize, bool) {
-    if let Some(at) = free.iter().position(|axis| axis.input == 1 && axis.output == 1) {
-        let lanes = free.remove(at);
-        let widest = (LINE_BYTES / MIN_COLUMNS / line_element).max(1);
-        return (lanes, lanes.len.min(widest), false);
-    }
-    let strided = match columns.axis.rule {
-        Rule::Sliding { stride: 1 | 2, .. } => true,
-        Rule::Sliding { stride: 4, .. } => direct && element < 4,
-        _ => false,
-    };
-    // What is reduced straight from the input gains nothing by lanes, and little else does where
-    // results are few beside the elements that would be gathered.
-    let alone = match strided {
-        true => has_pairs(columns.axis) && direct,
-        false => {
-            turns && lie_apart(columns.axis, element)
-                || volume >= FEW[usize::from(!direct)].saturating_mul(outputs)
-        }
-    };
-    let shares = columns.axis.max_count() > LONGEST_WINDOW;
-    let bytes = columns.axis.len() * line_element;
-    let full = 4 * bytes >= 3 * bytes.next_multiple_of(VECTOR_BYTES);
-    let long = match direct {
-        true => bytes >= LONG_ROW_BYTES[usize::from(shares)] || full,
-        false => 2 * columns.axis.outputs() >= vector,
-    };
-    let long = long && strided;
-    let own_lanes = columns.input == 1 && (long || alone);
-    let block = (GATHER_LANE_BYTES / element).max(1);
-    let plane_bytes = volume.saturating_add(outputs).saturating_mul(element);
-    let most = GATHER_BYTES[usize::from(!strided)];
-    if !own_lanes && plane_bytes.saturating_mul(block) <= most {
-        let longest = (0..free.len()).max_by_key(|&at| free[at].len);
-        if let Some(at) = longest.filter(|&at| free[at].len >= 4) {
-            let lanes = free.remove(at);
-            return (lanes, lanes.len.min(block), true);
-        }
-    }
-    (Free { len: 1, input: 0, output: 0 }, 1, false)
 }

@@ -33,14 +33,30 @@ const LONGEST: usize = 40;
 /// Bytes of such rows: few enough for the rows of a long window to stay in a first-level cache.
 const SHORT_ROW_BYTES: usize = 2 << 10;
 
-/// Windows that [`walk`](super::walk) is compiled for. Long rows of pairs need no line.
+/// Windows that [`walk`](super::walk) is compiled for. Long rows of pairs need no line, nor do
+/// short ones of the longest partial results.
 pub(super) fn is_walked<T, R: Reduce<T>>(kernel: usize, stride: usize, row_bytes: usize) -> bool {
     match (kernel, stride) {
-        (2, 2) => row_bytes < LONG_PAIRS_BYTES,
+        (2, 2) => {
+            let is_short = row_bytes < 12 * size_of::<T>();
+            row_bytes < LONG_PAIRS_BYTES && !(is_short && size_of::<R::Partial>() == 8)
+        }
         (3, 1 | 2) | (5 | 7, 1) => true,
         (4..=LONG, 1) => R::IDEMPOTENT,
         (4..=LONGEST, 1) => R::IDEMPOTENT && row_bytes <= SHORT_ROW_BYTES,
         _ => false,
+    }
+}
+
+/// Whether rows leave no more of their vectors empty than is worth it: as much as half, and with
+/// bytes, of which other ways take as long, two thirds, or where these are widened a quarter.
+fn is_full<T, P>(kernel: usize, columns: usize) -> bool {
+    let lanes = const { VECTOR_BYTES / size_of::<P>() };
+    let room = columns.next_multiple_of(lanes);
+    match const { (size_of::<T>(), size_of::<P>()) } {
+        (1, 1) => 3 * columns > room,
+        (1, _) if kernel > 2 && columns < lanes => 4 * columns > 3 * room,
+        _ => 2 * columns > room,
     }
 }
 
@@ -87,8 +103,7 @@ impl<S: Copy> Tiled<S> {
         let lanes = const { VECTOR_BYTES / size_of::<R::Partial>() };
         let known = known(columns.kernel, columns.stride, columns.len * size_of::<T>())
             && (rows.kernel, rows.stride) == (columns.kernel, columns.stride);
-        // Half empty vectors are not worth it.
-        let full = 2 * columns.len > columns.len.next_multiple_of(lanes);
+        let full = is_full::<T, R::Partial>(columns.kernel, columns.len);
         if !known || !full {
             return None;
         }

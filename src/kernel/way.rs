@@ -5,15 +5,16 @@ use super::line::LONG;
 use crate::window::{Axis, Rule};
 use crate::{Geometry, View, ViewMut};
 
-/// Elements of a plane up to which planes are swept together, more where sums are rounded one by one
-/// here, and how many planes are needed.
+/// Elements of a plane up to which planes are swept together, more where spreading rounds sums one by
+/// one, and how many planes are needed.
 const SMALL: usize = 400;
 const SMALL_ROUNDED: usize = 4096;
 const LANES: usize = 16;
 
-/// Whether [`spread`](super::spread::spread) is the fast way, or the only one: the columns are neighbours, windows are more
-/// than one element apart, and no column is reached by so many that a sweep sums them in parts; or
-/// windows are listed, and so need not reach an element at equal distances.
+/// Whether [`spread`](super::spread::spread) is the fast way, or the only one: the columns are
+/// neighbours, windows are more than one element apart, planes are not many and small, and no column
+/// is reached by so many windows that a sweep sums them in parts; or windows are listed, and so need
+/// not reach an element at equal distances.
 pub(crate) fn is_spread<T, U>(
     geometry: &Geometry,
     small: &View<'_, T>,

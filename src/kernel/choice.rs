@@ -1,0 +1,90 @@
+//! Which results are computed together: the lanes of a [`plan`](super::plan), and whether planes are
+//! gathered to be lanes.
+
+use super::line::LONG;
+use super::plan::{Free, LINE_BYTES, Pooled, Traits};
+use crate::geometry::Dims;
+use crate::window::{Axis, Rule};
+
+/// Scratch for a block of gathered planes, input and output: well inside a second-level cache, or
+/// about as much where single results take longer than elements that are fetched twice.
+const GATHER_BYTES: [usize; 2] = [256 << 10, 1 << 20];
+
+/// Rows of at least this many bytes for every column of a window of up to three columns, or of
+/// more, or of this many for any window, are swept as they are: a row takes as long as a vector,
+/// however little it has of one, and the longer the longer the window.
+const LONG_ROW_BYTES: [usize; 3] = [16, 24, 168];
+
+/// Lanes of a block of gathered planes: bytes of whole vectors, or several of a narrow one. More
+/// than one where the block stays in a first-level cache, as a band takes long to list.
+const GATHER_LANE_BYTES: usize = 64;
+const MOST_LANE_BYTES: usize = 512;
+const GATHER_BLOCK_BYTES: usize = 24 << 10;
+
+/// Elements per result above which results that no vector holds are not worth gathering planes for;
+/// those with positions take longer.
+const FEW: [usize; 2] = [24, 96];
+
+/// Wide lanes are cut so that at least this many columns fit in a line.
+const MIN_COLUMNS: usize = 16;
+
+/// Takes the lanes out of the free axes; also how many to sweep together, and whether to gather.
+pub(super) fn choose_lanes(
+    free: &mut Dims<Free>,
+    columns: &Pooled<'_>,
+    [volume, outputs]: [usize; 2],
+    Traits { element, line_element, vector, direct, turns, .. }: Traits,
+) -> (Free, usize, bool) {
+    if let Some(at) = free.iter().position(|axis| axis.input == 1 && axis.output == 1) {
+        let lanes = free.remove(at);
+        let widest = (LINE_BYTES / MIN_COLUMNS / line_element).max(1);
+        return (lanes, lanes.len.min(widest), false);
+    }
+    let strided = match columns.axis.rule {
+        Rule::Sliding { stride: 1 | 2, .. } => true,
+        Rule::Sliding { stride: 4, .. } => direct && element < 4,
+        _ => false,
+    };
+    // Little gains by lanes where results are few beside the elements that would be gathered.
+    let alone = !strided
+        && (turns && lie_apart(columns.axis, element)
+            || volume >= FEW[usize::from(!direct)].saturating_mul(outputs));
+    let taps = columns.axis.max_count();
+    let [short, longer, most] = LONG_ROW_BYTES;
+    let needed = most.min(taps.saturating_mul(if taps > 3 { longer } else { short }));
+    // Lanes that do not fill a vector take as long as if they did.
+    let planes = free.iter().map(|axis| axis.len).max().unwrap_or(1);
+    let filled = planes.saturating_mul(element).clamp(GATHER_LANE_BYTES / 4, GATHER_LANE_BYTES);
+    let long = match direct {
+        true => columns.axis.len() * element * GATHER_LANE_BYTES >= needed * filled,
+        false => 2 * columns.axis.outputs() >= vector,
+    };
+    let long = long && strided;
+    let own_lanes = columns.input == 1 && (long || alone);
+    let elements = volume.saturating_add(outputs);
+    let block = (GATHER_LANE_BYTES / element).max(1);
+    let plane_bytes = elements.saturating_mul(element);
+    let most = GATHER_BYTES[usize::from(!strided)];
+    if !own_lanes && plane_bytes.saturating_mul(block) <= most {
+        let longest = (0..free.len()).max_by_key(|&at| free[at].len);
+        if let Some(at) = longest.filter(|&at| free[at].len >= 4) {
+            let lanes = free.remove(at);
+            let bytes = (GATHER_BLOCK_BYTES / elements.max(1)).clamp(1, MOST_LANE_BYTES);
+            let block = bytes.next_multiple_of(GATHER_LANE_BYTES) / element;
+            return (lanes, lanes.len.min(block.max(1)), true);
+        }
+    }
+    (Free { len: 1, input: 0, output: 0 }, 1, false)
+}
+
+/// Whether windows of neighbours lie so far apart on an axis that squares of them are turned, none
+/// of them clipped.
+pub(super) fn lie_apart(axis: &Axis, element: usize) -> bool {
+    let apart = match axis.rule {
+        Rule::Sliding { kernel, stride, dilation: 1, .. } => {
+            kernel < LONG && stride > 2 && !(stride == 4 && element < 4)
+        }
+        _ => false,
+    };
+    apart && axis.outputs() > 1 && axis.whole_windows() == (0..axis.outputs())
+}

@@ -7,9 +7,10 @@ use super::fold::AHEAD;
 use super::planes::{offsets, volume};
 use super::rows::Rows;
 use super::tile::{VECTOR_BYTES, fold_neighbours, onto, with_lanes};
+use crate::Level;
 use crate::element::{Element, Ordered};
 use crate::reduce::{Maximum, Reduce};
-use crate::simd::{Work, prefetch, store_tile, turn_by_turn};
+use crate::simd::{Pick, Work, prefetch, store_tile, turn_by_turn};
 use crate::view::Shared;
 
 /// Columns up to which windows are reduced tap by tap.
@@ -30,6 +31,7 @@ pub(crate) struct Picked<'a, T: Element> {
     pub(crate) out: Shared<T>,
     /// Folded rows, and what they are along their windows.
     pub(crate) lines: &'a mut [Vec<T::Ordered>; 2],
+    pub(crate) level: Level,
 }
 
 /// Whether rows of so many elements fill a vector.
@@ -71,21 +73,45 @@ impl<T: Element> Picked<'_, T> {
             let taps = (0..self.kernel[axis] as isize).map(|tap| tap * self.strides[axis]);
             further = taps.flat_map(|tap| inner.iter().map(move |at| at + tap)).collect();
         }
+        let starts = &self.starts[last];
+        let picks = self.picks::<L>();
         let mut met = [T::Ordered::LOWEST; L];
         for row in 0..volume(&rows) {
             self.fold::<L, NUMBERS>(self.first_row(row), &further, columns, &mut met);
             let [line, level] = &mut self.lines;
             let found = along::<T, L, NUMBERS>([line, level], columns, kernel);
-            let starts = &self.starts[last];
             let at = self.out_at + offsets(&rows, row)[0];
             // SAFETY: the rows of the plane, which is one task's.
             let dst = unsafe { self.out.run(at, starts.len()) };
-            for (dst, &start) in dst.iter_mut().zip(starts) {
-                dst.write(T::from_ordered(found[start]));
+            if const { !Pick::is_for::<T>() } || picks.is_empty() {
+                for (dst, &start) in dst.iter_mut().zip(starts) {
+                    dst.write(T::from_ordered(found[start]));
+                }
+                continue;
+            }
+            for (o, pick) in &picks {
+                // SAFETY: lines have room for vectors behind their columns.
+                let picked: [T::Ordered; L] = unsafe { pick.of(found) };
+                let dst = &mut dst[*o..][..L];
+                for l in 0..L {
+                    dst[l].write(T::from_ordered(picked[l]));
+                }
             }
         }
         let met = std::hint::black_box(met);
         met.iter().all(|&trace| Reduce::<T>::are_numbers(Maximum, trace))
+    }
+
+    /// Vectors of a row's results, the last of which may repeat some of the one before; none if they
+    /// cannot be picked at once.
+    fn picks<const L: usize>(&self) -> SmallVec<[(usize, Pick); 4]> {
+        let starts = &self.starts[self.starts.len() - 1];
+        if const { !Pick::is_for::<T>() } || starts.len() < L {
+            return SmallVec::new();
+        }
+        let firsts = (0..starts.len()).step_by(L).map(|o| o.min(starts.len() - L));
+        let picks = firsts.map(|o| Some((o, Pick::new::<T>(self.level, &starts[o..o + L])?)));
+        picks.collect::<Option<_>>().unwrap_or_default()
     }
 
     /// Where the rows of an output row's windows begin, at the first tap of all axes but the last.

@@ -151,6 +151,8 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Walk<'_, '
         let src = if place.staged { &self.staged[..] } else { self.input.data() };
         // Outputs whose windows are not clipped.
         let whole = rows.whole.start.max(part.rows.start)..rows.whole.end.min(part.rows.end);
+        // How many of them are folded in groups: a number, so that the loop has one branch to foresee.
+        let grouped = if whole.len() < ROWS { 0 } else { whole.len() };
         // Those that are not left to the way of clipped ones, which sums must not go: in what order
         // they are taken depends on the window alone.
         let outputs = match const { K == 0 } {
@@ -183,7 +185,7 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Walk<'_, '
             }
             while o < end {
                 turn_by_turn();
-                if o < whole.start || o >= whole.end || whole.len() < ROWS {
+                if o.wrapping_sub(whole.start) >= grouped {
                     let taps = rows.clipped(&(o..o + 1));
                     let at = at.wrapping_add_signed(taps.start as isize * place.step);
                     // SAFETY: vectors of rows of the plane.

@@ -254,7 +254,7 @@ impl<T: Element> Fractional<'_, T> {
         let (src, out_at, starts) = (self.input.data(), block.at[1], &own.starts);
         dispatch(
             level,
-            Picked { src, at, out_at, lengths, strides, kernel, placed, starts, out, lines },
+            Picked { src, at, out_at, lengths, strides, kernel, placed, starts, out, lines, level },
         );
     }
 

@@ -2,6 +2,7 @@
 //! windows once, then the rows of a window, so that elements are met in the order of their
 //! positions.
 
+use std::hint::black_box;
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
@@ -35,7 +36,9 @@ pub(crate) fn pool<T: Element, P: Position>(
     let fits = |problem: &Tiled<()>| {
         P::fits(problem.grid.rows.kernel * problem.grid.columns.len + 2 * VECTOR_BYTES)
     };
-    let Some(problem) = &problem.filter(fits) else { return false };
+    let Some(mut problem) = problem.filter(fits) else { return false };
+    problem.band = band::<T::Ordered, P>(&problem);
+    let problem = &problem;
     let bands = problem.bands();
     let tasks = problem.grid.tasks(execution, size_of::<T>(), bands);
     execution.run(tasks, |task| {
@@ -77,6 +80,22 @@ pub(crate) fn pool<T: Element, P: Position>(
     true
 }
 
+/// Rows of outputs in a band, of which copies, lines and positions fit a core's first cache: then
+/// the input is asked for while outputs are computed, not before. Bands of few rows would reduce
+/// too many rows of the input twice.
+fn band<T, P>(problem: &Tiled<()>) -> usize {
+    const BYTES: usize = 12 << 10;
+    const LEAST: usize = 4;
+    let (outputs, stride) = (problem.grid.rows.outputs, problem.grid.rows.stride);
+    let row = problem.strip * (stride * size_of::<T>() + size_of::<T>() + size_of::<P>());
+    let band = (BYTES / (stride * row)).max(LEAST);
+    if band < problem.band.min(outputs) {
+        outputs.div_ceil(outputs.div_ceil(band))
+    } else {
+        problem.band
+    }
+}
+
 /// Finds the maxima of windows of `K` by `K` elements, `S` apart.
 struct ArgWalk<'a, 'v, T: Element, P, const K: usize, const S: usize> {
     problem: &'a Tiled<()>,
@@ -100,7 +119,7 @@ impl<T: Element, P: Position, const K: usize, const S: usize> Work for ArgWalk<'
     const FOR_ALL: bool = false;
 
     #[inline(always)]
-    fn run(mut self) {
+    fn run<const V: usize>(mut self) {
         with_lanes!(size_of::<P>(), |L| {
             for band in self.bands.clone() {
                 for columns in self.problem.strips() {
@@ -123,21 +142,44 @@ impl<T: Element, P: Position, const K: usize, const S: usize> ArgWalk<'_, '_, T,
         assert!(self.values.len() == self.positions.len());
         assert!(needed * S + TWICE + K <= self.row_pitch, "vectors along a row lie in its copy");
         assert!(rows.len() * self.row_pitch <= self.copies.len());
+        let mut met = [T::default().to_ordered(); L];
         for (i, row) in rows.clone().enumerate() {
-            self.copy::<L>(part, row, i * self.row_pitch);
+            self.copy::<L>(part, row, i * self.row_pitch, &mut met);
         }
+        // A copy, so that the trace itself stays in registers.
+        let met = met;
+        if const { T::Ordered::HAS_NAN } && !black_box(&met).iter().any(|trace| trace.is_nan()) {
+            self.rows::<L, TWICE, true>(part, &rows);
+        } else {
+            self.rows::<L, TWICE, false>(part, &rows);
+        }
+    }
+
+    /// The outputs of a part whose rows of the input are copied; `NUMBERS` if these hold no NaN.
+    #[inline(always)]
+    fn rows<const L: usize, const TWICE: usize, const NUMBERS: bool>(
+        &mut self,
+        part: &Part,
+        rows: &Range<usize>,
+    ) {
         for i in 0..rows.len() {
-            self.along::<L, TWICE>(part, i * self.row_pitch, i * self.pitch);
+            self.along::<L, TWICE, NUMBERS>(part, i * self.row_pitch, i * self.pitch);
         }
         for o in part.rows.clone() {
-            self.down::<L>(part, o, &rows);
+            self.down::<L, NUMBERS>(part, o, rows);
         }
     }
 
     /// Copies the columns of a row of the input. The padding becomes what is next to it: as a
     /// maximum, that is the one inside.
     #[inline(always)]
-    fn copy<const L: usize>(&mut self, part: &Part, row: usize, to: usize) {
+    fn copy<const L: usize>(
+        &mut self,
+        part: &Part,
+        row: usize,
+        to: usize,
+        met: &mut [T::Ordered; L],
+    ) {
         let problem = self.problem;
         let inside = problem.grid.columns.clipped(&part.columns);
         let before = problem.grid.columns.padding(part.columns.start);
@@ -157,12 +199,16 @@ impl<T: Element, P: Position, const K: usize, const S: usize> ArgWalk<'_, '_, T,
                 for l in 0..L {
                     values[l] = elements[l].to_ordered();
                 }
+                for l in 0..L {
+                    met[l] = met[l].traced(values[l]);
+                }
                 // SAFETY: looked at above.
                 unsafe { store_tile(copy, before + column, values) };
             }
         } else {
             for (value, element) in copy[before..].iter_mut().zip(&src[at..at + width]) {
                 *value = element.to_ordered();
+                met[0] = met[0].traced(*value);
             }
         }
         let (first, last) = (copy[before], copy[before + width - 1]);
@@ -172,7 +218,12 @@ impl<T: Element, P: Position, const K: usize, const S: usize> ArgWalk<'_, '_, T,
 
     /// Reduces the copy of a row at `row` along its windows, into the lines from element `to` on.
     #[inline(always)]
-    fn along<const L: usize, const TWICE: usize>(&mut self, part: &Part, row: usize, to: usize) {
+    fn along<const L: usize, const TWICE: usize, const NUMBERS: bool>(
+        &mut self,
+        part: &Part,
+        row: usize,
+        to: usize,
+    ) {
         let step = self.problem.step;
         for column in (0..part.columns.len()).step_by(L) {
             turn_by_turn();
@@ -199,13 +250,7 @@ impl<T: Element, P: Position, const K: usize, const S: usize> ArgWalk<'_, '_, T,
             let (mut best, mut from) = (taps[0], [P::from_distance(0); L]);
             for k in 1..K {
                 let distance = P::from_distance(k);
-                for l in 0..L {
-                    let wins = taps[k][l].exceeds(best[l]) | taps[k][l].is_nan();
-                    from[l] = from[l].or_if(wins, distance);
-                }
-                for l in 0..L {
-                    best[l] = best[l].larger(taps[k][l]);
-                }
+                meet::<_, P, L, NUMBERS>((&mut best, &mut from), (&taps[k], &[distance; L]));
             }
             // SAFETY: as above.
             unsafe {
@@ -230,7 +275,12 @@ impl<T: Element, P: Position, const K: usize, const S: usize> ArgWalk<'_, '_, T,
 
     /// Reduces the rows of output row `o`, those of the lines being `rows`, to outputs.
     #[inline(always)]
-    fn down<const L: usize>(&mut self, part: &Part, o: usize, rows: &Range<usize>) {
+    fn down<const L: usize, const NUMBERS: bool>(
+        &mut self,
+        part: &Part,
+        o: usize,
+        rows: &Range<usize>,
+    ) {
         let (problem, n) = (self.problem, part.columns.len());
         let start = (o * S) as isize - problem.grid.rows.before as isize;
         let clipped = problem.grid.rows.clipped(&(o..o + 1));
@@ -261,19 +311,16 @@ impl<T: Element, P: Position, const K: usize, const S: usize> ArgWalk<'_, '_, T,
             }
             for k in 1..K {
                 // SAFETY: as above.
-                let (value, position): ([T::Ordered; L], [P; L]) = unsafe {
+                let (value, mut position): ([T::Ordered; L], [P; L]) = unsafe {
                     (
                         load_tile(self.values, at[k] + column),
                         load_tile(self.positions, at[k] + column),
                     )
                 };
                 for l in 0..L {
-                    let wins = value[l].exceeds(best[l]) | value[l].is_nan();
-                    from[l] = from[l].or_if(wins, position[l].plus(distances[k]));
+                    position[l] = position[l].plus(distances[k]);
                 }
-                for l in 0..L {
-                    best[l] = best[l].larger(value[l]);
-                }
+                meet::<_, P, L, NUMBERS>((&mut best, &mut from), (&value, &position));
             }
             let count = if n < L && room < L { n } else { L };
             let out = out + column as isize;
@@ -298,5 +345,21 @@ impl<T: Element, P: Position, const K: usize, const S: usize> ArgWalk<'_, '_, T,
                 to.1.copy_from_slice(&self.spare.1[..n]);
             }
         }
+    }
+}
+
+/// Takes each `later` element, and its position, that wins against the best of those before; none
+/// of them is NaN if `NUMBERS`.
+#[inline(always)]
+fn meet<T: Ordered, P: Position, const L: usize, const NUMBERS: bool>(
+    (best, from): (&mut [T; L], &mut [P; L]),
+    (later, position): (&[T; L], &[P; L]),
+) {
+    for l in 0..L {
+        let wins = later[l].exceeds(best[l]) | (!NUMBERS && later[l].is_nan());
+        from[l] = from[l].or_if(wins, position[l]);
+    }
+    for l in 0..L {
+        best[l] = if NUMBERS { best[l].larger_number(later[l]) } else { best[l].larger(later[l]) };
     }
 }

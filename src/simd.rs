@@ -373,13 +373,14 @@ pub(crate) trait Work: Sized {
     /// may be dispatched there.
     const FOR_ALL: bool = true;
 
-    /// Does it. Implementations are `#[inline(always)]`, and so is all they call that is hot.
-    fn run(self);
+    /// Does it with vectors of `V` bytes. Implementations are `#[inline(always)]`, and so is all they
+    /// call that is hot.
+    fn run<const V: usize>(self);
 
     /// Does it with [`Level::Baseline`].
     #[inline(never)]
     fn run_baseline(self) {
-        self.run();
+        self.run::<16>();
     }
 
     /// Does it with [`Level::Avx512`].
@@ -389,7 +390,7 @@ pub(crate) trait Work: Sized {
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c,bmi2")]
     unsafe fn run_avx512(self) {
-        self.run();
+        self.run::<64>();
     }
 
     /// Does it with [`Level::Avx2`].
@@ -399,7 +400,7 @@ pub(crate) trait Work: Sized {
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx2,fma,f16c,bmi2")]
     unsafe fn run_avx2(self) {
-        self.run();
+        self.run::<32>();
     }
 }
 

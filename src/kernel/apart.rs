@@ -26,7 +26,7 @@ impl<T: Copy + Default, R: Reduce<T>, S: Source<T, R>> Work for FoldApart<'_, T,
     const FOR_ALL: bool = false;
 
     #[inline(always)]
-    fn run(self) {
+    fn run<const V: usize>(self) {
         let Self { along: Along { reduce, line, rows, bases, slide, out }, stretch } = self;
         let runs = slide.runs(stretch, Apart::Any);
         let (n, stride, taps) = (runs.n, slide.stride, stretch.taps);

@@ -149,7 +149,7 @@ struct FoldRows<'a, T: Element, P> {
 
 impl<T: Element, P: Position> Work for FoldRows<'_, T, P> {
     #[inline(always)]
-    fn run(self) {
+    fn run<const V: usize>(self) {
         let Self { src, band, line, len, after } = self;
         for fold in &band.folds {
             let taps = &band.taps[fold.first..fold.end];
@@ -208,7 +208,7 @@ struct BestOfRuns<'a, T: Element, P, const S: usize> {
 
 impl<T: Element, P: Position, const S: usize> Work for BestOfRuns<'_, T, P, S> {
     #[inline(always)]
-    fn run(self) {
+    fn run<const V: usize>(self) {
         for row in &self.band.rows {
             for stretch in self.slide.stretches {
                 let runs = self.slide.runs(stretch, self.apart);

@@ -39,7 +39,7 @@ impl<T: Copy + Default, R: Reduce<T>> Work for FoldPairs<'_, T, R> {
     const FOR_ALL: bool = false;
 
     #[inline(always)]
-    fn run(self) {
+    fn run<const V: usize>(self) {
         let Self { reduce, src, band, slide, out } = self;
         let stretch = &slide.stretches[0];
         let n = stretch.outputs;
@@ -88,7 +88,7 @@ impl<T: Copy, R: Reduce<T>, const K: usize> Work for FoldLanes<'_, T, R, K> {
     const FOR_ALL: bool = false;
 
     #[inline(always)]
-    fn run(self) {
+    fn run<const V: usize>(self) {
         let Self { reduce, band, slide, out, .. } = self;
         let Rule::Sliding { kernel, .. } = slide.axis.rule else { return };
         let kernel = if K > 0 { K } else { kernel };

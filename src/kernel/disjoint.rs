@@ -61,7 +61,7 @@ impl<T: Copy + Default, M: Meet<T>> Work for Put<'_, T, M> {
     const FOR_ALL: bool = false;
 
     #[inline(always)]
-    fn run(self) {
+    fn run<const V: usize>(self) {
         let (outer, n) = (&self.windows.outer, self.windows.columns);
         let rows = volume(outer);
         let Plane { elements, positions, .. } = self.plane;

@@ -21,7 +21,7 @@ impl<T: Copy, R: Reduce<T>, const S: usize, const K: usize> Work for FoldFew<'_,
     const FOR_ALL: bool = false;
 
     #[inline(always)]
-    fn run(self) {
+    fn run<const V: usize>(self) {
         with_lanes!(size_of::<R::Partial>(), |L| {
             let n = self.along.slide.runs(self.stretch, self.apart).n;
             match S {
@@ -123,7 +123,7 @@ impl<T: Copy + Default, R: Reduce<T>, const L: usize, const K: usize> Work
     const FOR_ALL: bool = false;
 
     #[inline(always)]
-    fn run(self) {
+    fn run<const V: usize>(self) {
         let Self { along: Along { reduce, line, rows, bases, slide, out }, stretch } = self;
         let (lanes, outputs) = (slide.lanes, stretch.outputs);
         let (stride, step) = (slide.stride * lanes, stretch.step * lanes);

@@ -251,7 +251,7 @@ impl<T: Copy + Default, R: Reduce<T>> Work for FoldFlat<'_, T, R> {
     const FOR_ALL: bool = false;
 
     #[inline(always)]
-    fn run(self) {
+    fn run<const V: usize>(self) {
         let Self { reduce, flat, src, start, first, line, dst } = self;
         let [before, after] = flat.columns.reach();
         let count = dst.len();

@@ -409,7 +409,7 @@ struct FoldRows<'a, T, R: Reduce<T>> {
 
 impl<T: Copy, R: Reduce<T>> Work for FoldRows<'_, T, R> {
     #[inline(always)]
-    fn run(mut self) {
+    fn run<const V: usize>(mut self) {
         let band = self.band;
         for alike in band.folds.chunk_by(RowFold::is_like) {
             let taps = &band.taps[alike[0].first..alike[0].end];

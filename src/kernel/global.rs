@@ -96,7 +96,7 @@ impl<T: Copy, R: Reduce<T>> Work for FoldGlobal<'_, '_, T, R> {
     const FOR_ALL: bool = false;
 
     #[inline(always)]
-    fn run(mut self) {
+    fn run<const V: usize>(mut self) {
         let Range { start, end } = self.planes;
         for first in (start..end).step_by(BLOCK) {
             let planes = first..end.min(first + BLOCK);

@@ -93,7 +93,7 @@ impl<T: Copy + Default, A: Accumulator<T>> Work for Summed<'_, T, A> {
     const FOR_ALL: bool = false;
 
     #[inline(always)]
-    fn run(self) {
+    fn run<const V: usize>(self) {
         let Overlapping { rows, lead, outputs: [high, wide], .. } = self.windows;
         *self.done =
             self.plane.elements.len() == high * wide && self.plane.positions.len() == high * wide;

@@ -43,7 +43,7 @@ impl<T: Element> Work for Picked<'_, T> {
     const FOR_ALL: bool = false;
 
     #[inline(always)]
-    fn run(mut self) {
+    fn run<const V: usize>(mut self) {
         let [columns, kernel] = [self.lengths, self.kernel].map(|of| of[of.len() - 1]);
         let room = columns + kernel + 2 * VECTOR_BYTES;
         self.lines.iter_mut().for_each(|line| line.resize(room, T::Ordered::LOWEST));

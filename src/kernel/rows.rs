@@ -159,6 +159,11 @@ impl<T: Copy, R: Reduce<T>, const K: usize, const S: usize, const NUMBERS: bool>
         folded
     }
 
+    /// Whether row `row` of some windows, `S` apart, is one of window `window`.
+    const fn reads(window: usize, row: usize) -> bool {
+        window * S <= row && row < window * S + K
+    }
+
     /// The rows of [`ROWS`] whole windows, each loaded once.
     ///
     /// # Safety
@@ -173,39 +178,29 @@ impl<T: Copy, R: Reduce<T>, const K: usize, const S: usize, const NUMBERS: bool>
             // SAFETY: the caller's promise.
             return unsafe { self.four(at, trace) };
         }
-        let mut folded = [[self.reduce.identity(); L]; ROWS];
+        let nothing = [self.reduce.identity(); L];
+        let (mut a, mut b, mut c, mut d) = (nothing, nothing, nothing, nothing);
         macro_rules! fold {
-            ($row:ident, $i:expr, $($o:expr)*) => {$(
-                if $i == $o * S {
-                    folded[$o] = $row;
-                } else if ($o * S + 1..$o * S + K).contains(&$i) {
-                    onto::<T, R, L, NUMBERS>(self.reduce, &mut folded[$o], &$row);
+            ($row:ident, $i:literal, $($window:ident $o:literal),*) => {$(
+                if const { $i == $o * S } {
+                    $window = $row;
+                } else if const { Self::reads($o, $i) } {
+                    $window = combined::<T, R, L, NUMBERS>(self.reduce, $window, $row);
                 }
             )*};
         }
         macro_rules! rows {
             ($($i:literal)*) => {$(
-                if $i < K + (ROWS - 1) * S {
+                if const { $i < K + (ROWS - 1) * S } {
                     // SAFETY: the caller's promise.
                     let row = unsafe { self.load(at, $i, trace) };
-                    fold!(row, $i, 0 1 2 3);
+                    fold!(row, $i, a 0, b 1, c 2, d 3);
                 }
             )*};
         }
-        // The compiler unrolls short tiles first, and long ones last: a loop over rows keeps the
-        // former whole, and the latter in memory.
-        if const { L <= 16 } {
-            for i in 0..K + (ROWS - 1) * S {
-                // SAFETY: the caller's promise.
-                let row = unsafe { self.load(at, i, trace) };
-                for o in 0..ROWS {
-                    fold!(row, i, o);
-                }
-            }
-        } else {
-            rows!(0 1 2 3 4 5 6 7 8 9);
-        }
-        folded
+        // Literals and names, because the compiler does not unroll such a loop for every level.
+        rows!(0 1 2 3 4 5 6 7 8 9);
+        [a, b, c, d]
     }
 
     sharing!(four, 4, d, (c 2, b 1, a 0), (b, c 1, d 2), [a, b, c, d]);

@@ -113,7 +113,7 @@ impl<T: Element, A: Accumulator<T>> Work for Run<'_, '_, T, A> {
     const FOR_ALL: bool = false;
 
     #[inline(always)]
-    fn run(mut self) {
+    fn run<const V: usize>(mut self) {
         let outputs = self.problem.grid.columns.outputs;
         for first in (0..outputs).step_by(STRIP) {
             let columns = first..outputs.min(first + STRIP);

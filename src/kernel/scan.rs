@@ -27,7 +27,7 @@ impl<T: Copy, R: Reduce<T>, const NUMBERS: bool> Work for ScanFold<'_, T, R, NUM
     const FOR_ALL: bool = !NUMBERS;
 
     #[inline(always)]
-    fn run(mut self) {
+    fn run<const V: usize>(mut self) {
         let (scan, room) = (self.scan, self.room());
         let mut groups: SmallVec<[(Range<usize>, usize); 2]> = SmallVec::new();
         while groups.last().is_none_or(|(windows, _)| windows.end < scan.count) {

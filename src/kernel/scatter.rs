@@ -417,7 +417,7 @@ impl<T: Copy, M: Meet<T>> Work for Load<'_, T, M> {
     const FOR_ALL: bool = false;
 
     #[inline(always)]
-    fn run(self) {
+    fn run<const V: usize>(self) {
         let Self { meet, elements, loaded } = self;
         let n = elements.len().min(loaded.len());
         in_tiles!(one, size_of::<T>(), n, n, true, |at, L| {
@@ -443,7 +443,7 @@ impl<T: Copy, M: Meet<T>, const TILES: bool> Work for Finish<'_, T, M, TILES> {
     const FOR_ALL: bool = !TILES;
 
     #[inline(always)]
-    fn run(self) {
+    fn run<const V: usize>(self) {
         let Self { meet, sums, runs, out } = self;
         for (at, first) in runs.each() {
             let n = runs.len;

@@ -75,7 +75,7 @@ impl<T: Copy, R: Reduce<T>, const NUMBERS: bool> Work for FoldLevels<'_, T, R, N
     const FOR_ALL: bool = !NUMBERS;
 
     #[inline(always)]
-    fn run(self) {
+    fn run<const V: usize>(self) {
         let Self { reduce, folded, levels, mut columns, slide } = self;
         let mut source = folded;
         let radix = slide.levels.radix;
@@ -154,7 +154,7 @@ impl<T: Copy, R: Reduce<T>, const S: usize, const NUMBERS: bool> Work
     const FOR_ALL: bool = S < 2 && !NUMBERS;
 
     #[inline(always)]
-    fn run(self) {
+    fn run<const V: usize>(self) {
         let (mut taps, mut step) = (self.level_taps(), 0);
         let mut walked: Option<(&Stretch, Runs, usize)> = None;
         let Along { reduce, rows, slide, .. } = self.along;
@@ -307,7 +307,7 @@ pub(crate) struct FoldInParts<'a, T, R: Reduce<T>, S: Source<T, R>>(pub(crate) A
 
 impl<T: Copy, R: Reduce<T>, S: Source<T, R>> Work for FoldInParts<'_, T, R, S> {
     #[inline(always)]
-    fn run(self) {
+    fn run<const V: usize>(self) {
         let Along { reduce, rows, bases, slide, .. } = self.0;
         for row in rows {
             let row = &bases.shift(row);

@@ -357,7 +357,7 @@ where
     f64: Accumulator<T>,
 {
     #[inline(always)]
-    fn run(self) {
+    fn run<const V: usize>(self) {
         let Self { plan, plane, to, out, lines } = self;
         let Columns { len, step, windows } = &plan.columns;
         let before = match windows {

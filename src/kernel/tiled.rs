@@ -6,6 +6,7 @@ use std::ops::Range;
 use super::fold::Fold;
 use super::grid::{Grid, Part};
 use super::plan::LONG_PAIRS_BYTES;
+use super::rows::{MANY, ROWS};
 use super::scales::Scales;
 use super::tile::VECTOR_BYTES;
 use super::walk::Walk;
@@ -118,8 +119,14 @@ impl<S: Copy> Tiled<S> {
         let apart = is_long(rows.kernel) && columns.len < vector;
         let pitch = if apart { pitch.max(columns.len + vector) } else { pitch };
         let band = (LINE_BYTES / (pitch * size)).max(1);
-        // Whole planes, if they are small.
-        let band = if band < rows.outputs { band } else { band - band % rows.outputs };
+        // Whole planes, if they are small; otherwise groups of rows that are folded together.
+        let group = if is_long(rows.kernel) { MANY } else { ROWS };
+        let band = match band {
+            0..ROWS => band,
+            _ if band >= rows.outputs => band - band % rows.outputs,
+            _ if band < group => band - band % ROWS,
+            _ => band - band % group,
+        };
         let mut scales = Scales::new(reduce, geometry.pooled(), divisor)?;
         scales.repeat(rows.outputs * columns.outputs + 2 * lanes);
         let band = band.min(grid.output_rows()).max(1);
@@ -151,8 +158,8 @@ impl<S: Copy> Tiled<S> {
         execution.run(tasks, |task| {
             let bands = task * bands / tasks..(task + 1) * bands / tasks;
             let len = self.pitch * self.band + 8 * VECTOR_BYTES / size_of::<R::Partial>();
-            let (level, len) =
-                if is_long(self.grid.rows.kernel) { (len, 2 * len) } else { (0, len) };
+            let leveled = is_long(self.grid.rows.kernel) || self.grid.rows.stride > 1;
+            let (level, len) = if leveled { (len, 2 * len) } else { (0, len) };
             let (mut line, mut staged) = (vec![reduce.identity(); len], Vec::new());
             let (line, staged) = (&mut line[..], &mut staged);
             macro_rules! walk {

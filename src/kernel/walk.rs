@@ -36,15 +36,15 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Work
     const FOR_ALL: bool = false;
 
     #[inline(always)]
-    fn run(mut self) {
+    fn run<const V: usize>(mut self) {
         with_lanes!(size_of::<R::Partial>(), |L| {
             for band in self.bands.clone() {
                 for columns in self.problem.strips() {
                     let is_wide = const { L <= NARROW } || self.problem.is_wide;
                     if const { K == 0 } && is_wide {
-                        self.rows::<{ 2 * L }, { 4 * L }, L>(band, &columns);
+                        self.rows::<V, { 2 * L }, { 4 * L }, L>(band, &columns);
                     } else {
-                        self.rows::<L, { 2 * L }, { L / 2 }>(band, &columns);
+                        self.rows::<V, L, { 2 * L }, { L / 2 }>(band, &columns);
                     }
                 }
             }
@@ -56,37 +56,45 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Walk<'_, '
     /// Reduces the windows of a band in a strip, first as if all elements were numbers if that takes
     /// less time.
     #[inline(always)]
-    fn rows<const L: usize, const TWICE: usize, const HALF: usize>(
+    fn rows<const V: usize, const L: usize, const TWICE: usize, const HALF: usize>(
         &mut self,
         band: usize,
         columns: &Range<usize>,
     ) {
-        if !R::PREFERS_NUMBERS || !self.band::<L, TWICE, HALF, true>(band, columns) {
-            self.band::<L, TWICE, HALF, false>(band, columns);
+        if !R::PREFERS_NUMBERS || !self.band::<V, L, TWICE, HALF, true>(band, columns) {
+            self.band::<V, L, TWICE, HALF, false>(band, columns);
         }
     }
 
     /// Reduces the windows of a band in a strip in vectors of `L` elements, of `TWICE` and `HALF` as
     /// many for single steps; gives whether that was right: not if `NUMBERS` was said of others.
     #[inline(always)]
-    fn band<const L: usize, const TWICE: usize, const HALF: usize, const NUMBERS: bool>(
+    fn band<
+        const V: usize,
+        const L: usize,
+        const TWICE: usize,
+        const HALF: usize,
+        const NUMBERS: bool,
+    >(
         &mut self,
         band: usize,
         columns: &Range<usize>,
     ) -> bool {
         let mut numbers = true;
         for part in self.problem.parts(band, columns) {
-            numbers &= self.fold::<L, NUMBERS>(&part);
+            numbers &= self.fold::<V, L, NUMBERS>(&part);
         }
         if numbers && const { K == 0 } {
-            self.level::<L, NUMBERS>();
+            self.level::<L, NUMBERS>([self.problem.side, 1]);
+        } else if numbers && const { Self::is_leveled(V) } {
+            self.level::<L, NUMBERS>([K, self.problem.step]);
         }
         if numbers {
             for part in self.problem.parts(band, columns) {
                 match S {
-                    1 => self.slide::<L, L, NUMBERS>(&part),
-                    _ if columns.len() <= L / 2 => self.slide::<L, HALF, NUMBERS>(&part),
-                    _ => self.slide::<TWICE, L, NUMBERS>(&part),
+                    1 => self.slide::<V, L, L, NUMBERS>(&part),
+                    _ if columns.len() <= L / 2 => self.slide::<V, L, HALF, NUMBERS>(&part),
+                    _ => self.slide::<V, TWICE, L, NUMBERS>(&part),
                 }
             }
         }
@@ -96,7 +104,7 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Walk<'_, '
     /// Folds the rows of a part into the line; gives whether that was right: not if `NUMBERS` was
     /// said of others.
     #[inline(always)]
-    fn fold<const L: usize, const NUMBERS: bool>(&mut self, part: &Part) -> bool {
+    fn fold<const V: usize, const L: usize, const NUMBERS: bool>(&mut self, part: &Part) -> bool {
         let problem = self.problem;
         let inside = problem.grid.columns.clipped(&part.columns);
         let before = problem.grid.columns.padding(part.columns.start);
@@ -111,7 +119,7 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Walk<'_, '
             }
         }
         let place = self.place::<L>(part.plane, &inside);
-        self.columns::<L, NUMBERS>(part, place, to + before, inside.len())
+        self.columns::<V, L, NUMBERS>(part, place, to + before, inside.len())
     }
 
     /// Where columns of a plane lie: position 0 is their first element in row 0. All vectors of
@@ -140,7 +148,7 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Walk<'_, '
 
     /// Folds the rows of `width` columns into the line, from element `to` on.
     #[inline(always)]
-    fn columns<const L: usize, const NUMBERS: bool>(
+    fn columns<const V: usize, const L: usize, const NUMBERS: bool>(
         &mut self,
         part: &Part,
         place: Place,
@@ -159,11 +167,14 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Walk<'_, '
             true => rows.inner(&part.rows),
             false => part.rows.clone(),
         };
-        let (mut column, mut numbers) = (0, true);
+        let (mut column, mut numbers, mut met) = (0, true, [reduce.identity(); L]);
         let taps = self.problem.grid.rows.kernel;
         let walk = Rows::<T, R, K, S, NUMBERS> { reduce, src, step: place.step, taps };
         loop {
-            let mut met = [reduce.identity(); L];
+            if const { V >= 64 } {
+                // The compiler would halve such a vector to carry it from one turn to the next.
+                met = [reduce.identity(); L];
+            }
             let (at, to) = (place.at + column, to + column);
             let line = &mut self.line[..];
             let folded = &mut Folded {
@@ -240,7 +251,7 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Walk<'_, '
                     unsafe { folded.end::<L>(o, reduce.identity()) };
                 }
             }
-            if NUMBERS {
+            if NUMBERS && (const { V >= 64 } || column + L >= width) {
                 // The compiler would do these steps by halves from the first element on.
                 let met = met;
                 for &trace in black_box(&met) {
@@ -254,22 +265,33 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Walk<'_, '
         }
     }
 
-    /// Folds neighbours of the line into each element of the level.
+    /// Folds neighbours of the line, how many and how far apart, into each element of the level.
     #[inline(always)]
-    fn level<const L: usize, const NUMBERS: bool>(&mut self) {
-        let (side, len) = (self.problem.side, self.problem.band * self.problem.pitch);
+    fn level<const L: usize, const NUMBERS: bool>(&mut self, taps: [usize; 2]) {
+        let len = self.problem.band * self.problem.pitch;
         let (line, level) = self.line.split_at_mut(self.level);
-        fold_neighbours::<T, R, L, NUMBERS>(self.reduce, line, level, [side, 1], len);
+        fold_neighbours::<T, R, L, NUMBERS>(self.reduce, line, level, taps, len);
+    }
+
+    /// Whether whole windows are reduced at every column of the line before those that are wanted are
+    /// picked: of what the compiler sees picked, it computes nothing else, element by element. With
+    /// vectors of 64 bytes it does not.
+    const fn is_leveled(vector: usize) -> bool {
+        S > 1 && K > 2 && vector < 64 && size_of::<R::Partial>() == 4
     }
 
     /// Slides along folded rows to the outputs of a part.
     #[inline(always)]
-    fn slide<const N: usize, const L: usize, const NUMBERS: bool>(&mut self, part: &Part) {
+    fn slide<const V: usize, const N: usize, const L: usize, const NUMBERS: bool>(
+        &mut self,
+        part: &Part,
+    ) {
         let (problem, pitch) = (self.problem, self.problem.pitch);
         let (n, count, first) = (part.columns.len(), part.rows.len(), part.columns.start);
         let [_, plane] = offsets(&problem.grid.planes, part.plane);
         let out = plane + part.rows.start as isize * problem.grid.rows.output + first as isize;
-        let from = if const { K == 0 } { self.level } else { 0 } + part.done * pitch;
+        let leveled = const { K == 0 || Self::is_leveled(V) };
+        let from = if leveled { self.level } else { 0 } + part.done * pitch;
         let reach = n.next_multiple_of(L) * S + N + problem.grid.columns.kernel * problem.step;
         assert!(from + (count - 1) * pitch + reach <= self.line.len(), "the line holds a band");
         let mut column = 0;
@@ -287,7 +309,7 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Walk<'_, '
                 turn_by_turn();
                 let (from, o) = (from + i * pitch, o + i * problem.grid.columns.outputs);
                 // SAFETY: looked at above.
-                let results: [T; L] = unsafe { self.results::<N, L, NUMBERS>(from, o) };
+                let results: [T; L] = unsafe { self.results::<V, N, L, NUMBERS>(from, o) };
                 // SAFETY: every task has bands of its own, whose rows it writes in order.
                 let dst = unsafe { self.out.run(out + i as isize * problem.grid.rows.output, L) };
                 for l in 0..L {
@@ -297,7 +319,7 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Walk<'_, '
             for i in whole..count {
                 let (from, o) = (from + i * pitch, o + i * problem.grid.columns.outputs);
                 // SAFETY: as above.
-                let results: [T; L] = unsafe { self.results::<N, L, NUMBERS>(from, o) };
+                let results: [T; L] = unsafe { self.results::<V, N, L, NUMBERS>(from, o) };
                 // SAFETY: as above.
                 let dst = unsafe { self.out.run(out + i as isize * problem.grid.rows.output, n) };
                 for (dst, result) in dst.iter_mut().zip(results) {
@@ -316,7 +338,7 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Walk<'_, '
     /// # Safety
     /// These windows do not reach beyond the line.
     #[inline(always)]
-    unsafe fn results<const N: usize, const L: usize, const NUMBERS: bool>(
+    unsafe fn results<const V: usize, const N: usize, const L: usize, const NUMBERS: bool>(
         &self,
         from: usize,
         o: usize,
@@ -338,16 +360,18 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Walk<'_, '
             let tap = unsafe { load_tile(self.line, from + grid.columns.kernel - side) };
             onto::<T, R, N, NUMBERS>(self.reduce, &mut acc, &tap);
         }
-        for k in 1..K {
+        for k in 1..if const { Self::is_leveled(V) } { 1 } else { K } {
             // SAFETY: as above.
             let tap = unsafe { load_tile(self.line, from + k * self.problem.step) };
             onto::<T, R, N, NUMBERS>(self.reduce, &mut acc, &tap);
         }
-        let mut kept = [acc[0]; L];
-        match S {
-            1 => kept.copy_from_slice(&acc[..L]),
-            _ => kept = even_and_odd(&acc).0,
-        }
+        let kept = if const { S == 1 } {
+            let mut kept = [self.reduce.identity(); L];
+            kept.copy_from_slice(&acc[..L]);
+            kept
+        } else {
+            even_and_odd(&acc).0
+        };
         self.reduce.finish_tile(kept, scale)
     }
 }

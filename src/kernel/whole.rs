@@ -45,7 +45,7 @@ where
     f64: Accumulator<T>,
 {
     #[inline(always)]
-    fn run(self) {
+    fn run<const V: usize>(self) {
         let Self { planes, range, small, len, divisor, out } = self;
         let scale = <f64 as Accumulator<T>>::scale(divisor);
         for plane in range {

@@ -23,6 +23,8 @@ const BLOCK: usize = 16;
 /// A problem of such windows.
 pub(crate) struct Global<S> {
     planes: Axes<2>,
+    /// From one plane to the next, if that is as far everywhere.
+    steps: Option<[isize; 2]>,
     /// Rows of a plane, and elements between them.
     rows: usize,
     step: isize,
@@ -55,11 +57,24 @@ impl<S: Copy + Send + Sync> Global<S> {
         let planes = merged(geometry.input_shape(), strides, |axis| !geometry.is_pooled(axis));
         let scale = Scales::new(reduce, pooled, divisor)?.first()?;
         let is_worth_it = volume(&planes) >= SIDE && columns > 1 && rows > 0;
-        is_worth_it.then_some(Self { planes, rows, step, columns, scale })
+        let steps = match planes[..] {
+            [(_, steps)] => Some(steps),
+            _ => None,
+        };
+        is_worth_it.then_some(Self { planes, steps, rows, step, columns, scale })
+    }
+
+    /// Where a plane lies, and its result.
+    #[inline(always)]
+    fn place(&self, plane: usize) -> [isize; 2] {
+        match self.steps {
+            Some([input, output]) => [input * plane as isize, output * plane as isize],
+            None => offsets(&self.planes, plane),
+        }
     }
 
     /// Pools `input` into `out`.
-    pub(crate) fn pool<T: Copy + Send + Sync, R: Reduce<T, Scale = S>>(
+    pub(crate) fn pool<T: Copy + Default + Send + Sync, R: Reduce<T, Scale = S>>(
         &self,
         execution: &Execution<'_>,
         fold: Fold<R>,
@@ -92,7 +107,7 @@ struct FoldGlobal<'a, 'v, T, R: Reduce<T>> {
     line: &'a mut [R::Partial],
 }
 
-impl<T: Copy, R: Reduce<T>> Work for FoldGlobal<'_, '_, T, R> {
+impl<T: Copy + Default, R: Reduce<T>> Work for FoldGlobal<'_, '_, T, R> {
     const FOR_ALL: bool = false;
 
     #[inline(always)]
@@ -117,7 +132,7 @@ impl<T: Copy, R: Reduce<T>> Work for FoldGlobal<'_, '_, T, R> {
     }
 }
 
-impl<T: Copy, R: Reduce<T>> FoldGlobal<'_, '_, T, R> {
+impl<T: Copy + Default, R: Reduce<T>> FoldGlobal<'_, '_, T, R> {
     /// Folds the rows of planes into rows of the line, the first `N` of each together.
     #[inline(always)]
     fn fold<const L: usize, const N: usize>(&mut self, planes: Range<usize>) {
@@ -126,7 +141,7 @@ impl<T: Copy, R: Reduce<T>> FoldGlobal<'_, '_, T, R> {
         let (src, pitch, reach) = (self.input.data(), self.pitch, columns.next_multiple_of(L));
         assert!(planes.len() * pitch <= self.line.len() && reach <= pitch, "the line holds planes");
         for (i, plane) in planes.enumerate() {
-            let [offset, _] = offsets(&self.problem.planes, plane);
+            let [offset, _] = self.problem.place(plane);
             let first = self.input.origin().wrapping_add_signed(offset);
             let last = first.wrapping_add_signed((rows as isize - 1) * step);
             if src.len().saturating_sub(first.max(last)) < reach {
@@ -176,15 +191,24 @@ impl<T: Copy, R: Reduce<T>> FoldGlobal<'_, '_, T, R> {
     /// Reduces rows of the line, `count` of them, to the results of as many planes.
     #[inline(always)]
     fn turn(&mut self, plane: usize, at: usize, count: usize) {
-        let Global { planes, columns, scale, .. } = self.problem;
-        let from = at.min(self.line.len() / self.pitch - SIDE) * self.pitch;
-        let sums = fold_square::<T, R, Folded>(self.reduce, self.line, from, self.pitch, *columns);
-        let skipped = at - from / self.pitch;
-        for l in 0..count {
-            let [_, to] = offsets(planes, plane + l);
+        let &Global { steps, columns, scale, .. } = self.problem;
+        let first = at.min(BLOCK - SIDE);
+        let from = first * self.pitch;
+        let sums = fold_square::<T, R, Folded>(self.reduce, self.line, from, self.pitch, columns);
+        if count == SIDE && matches!(steps, Some([_, 1])) {
+            let results = self.reduce.finish_tile(sums, [scale; SIDE]);
             // SAFETY: every plane is one task's.
+            let dst = unsafe { self.out.run(plane as isize, SIDE) };
+            for l in 0..SIDE {
+                dst[l].write(results[l]);
+            }
+            return;
+        }
+        for l in 0..count {
+            let [_, to] = self.problem.place(plane + l);
+            // SAFETY: as above.
             let dst = unsafe { self.out.run(to, 1) };
-            dst[0].write(self.reduce.finish(sums[skipped + l], *scale));
+            dst[0].write(self.reduce.finish(sums[at - first + l], scale));
         }
     }
 }

@@ -35,6 +35,8 @@ mod line;
 #[allow(unsafe_code)]
 pub(crate) mod overlapping;
 #[allow(unsafe_code)]
+mod pairs;
+#[allow(unsafe_code)]
 pub(crate) mod picked;
 mod plan;
 pub(crate) mod planes;

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::fold::Fold;
 use super::grid::{Grid, Part};
-use super::plan::LONG_PAIRS_BYTES;
+use super::pairs::Pairs;
 use super::rows::{MANY, ROWS};
 use super::scales::Scales;
 use super::tile::VECTOR_BYTES;
@@ -40,7 +40,7 @@ pub(super) fn is_walked<T, R: Reduce<T>>(kernel: usize, stride: usize, row_bytes
     match (kernel, stride) {
         (2, 2) => {
             let is_short = row_bytes < 12 * size_of::<T>();
-            row_bytes < LONG_PAIRS_BYTES && !(is_short && size_of::<R::Partial>() == 8)
+            !(is_short && size_of::<R::Partial>() == 8)
         }
         (3, 1 | 2) | (5 | 7, 1) => true,
         (4..=LONG, 1) => R::IDEMPOTENT,
@@ -157,6 +157,10 @@ impl<S: Copy> Tiled<S> {
         let reduce = fold.reduce;
         execution.run(tasks, |task| {
             let bands = task * bands / tasks..(task + 1) * bands / tasks;
+            if self.grid.rows.kernel == 2 {
+                let problem = self;
+                return dispatch(fold.level, Pairs { reduce, problem, bands, input, out });
+            }
             let len = self.pitch * self.band + 8 * VECTOR_BYTES / size_of::<R::Partial>();
             let leveled = is_long(self.grid.rows.kernel) || self.grid.rows.stride > 1;
             let (level, len) = if leveled { (len, 2 * len) } else { (0, len) };
@@ -170,7 +174,6 @@ impl<S: Copy> Tiled<S> {
                 }};
             }
             match (self.grid.rows.kernel, self.grid.rows.stride) {
-                (2, 2) => walk!(2, 2),
                 (3, 1) => walk!(3, 1),
                 (3, 2) => walk!(3, 2),
                 (5, 1) => walk!(5, 1),

@@ -31,6 +31,11 @@ impl Layout {
         Self { order: (0..ndim).collect(), steps: vec![1; ndim] }
     }
 
+    /// C order, each axis with steps of its own.
+    pub fn with_gaps<const N: usize>(steps: [isize; N]) -> Self {
+        Self { order: (0..N).collect(), steps: steps.to_vec() }
+    }
+
     /// Axis 1 innermost, without gaps: NHWC memory for an array that is indexed as NCHW.
     pub fn channels_last(ndim: usize) -> Self {
         let order = (0..ndim).filter(|&axis| axis != 1).chain([1]).collect();

@@ -16,6 +16,7 @@ mod layout;
 #[cfg(feature = "ndarray")]
 mod ndarray;
 mod padding;
+mod pairs;
 mod planes;
 mod problem;
 mod properties;

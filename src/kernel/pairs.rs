@@ -1,0 +1,174 @@
+//! Windows of two by two, two apart: pairs of rows are reduced as they are read, and pairs of
+//! columns in registers. Nothing is folded into a line.
+
+use std::hint::black_box;
+use std::ops::Range;
+
+use super::fold::AHEAD;
+use super::grid::{Grid, Part};
+use super::planes::offsets;
+use super::tile::{combined, load_traced, with_lanes};
+use super::tiled::Tiled;
+use crate::View;
+use crate::reduce::{Reduce, combine};
+use crate::simd::{Work, load_tile, prefetch, turn_by_turn};
+use crate::view::{Shared, even_and_odd};
+
+/// Reduces such windows.
+pub(super) struct Pairs<'a, 'v, T, R: Reduce<T>> {
+    pub(super) reduce: R,
+    pub(super) problem: &'a Tiled<R::Scale>,
+    pub(super) bands: Range<usize>,
+    pub(super) input: &'a View<'v, T>,
+    pub(super) out: Shared<T>,
+}
+
+impl<T: Copy + Default, R: Reduce<T>> Work for Pairs<'_, '_, T, R> {
+    const FOR_ALL: bool = false;
+
+    #[inline(always)]
+    fn run<const V: usize>(self) {
+        let grid = &self.problem.grid;
+        let columns = 0..grid.columns.outputs;
+        with_lanes!(size_of::<R::Partial>(), |L| {
+            for band in self.bands.clone() {
+                if grid.columns.whole.len() <= L / 2 {
+                    self.band::<L, { L / 2 }>(band, &columns);
+                } else {
+                    self.band::<{ 2 * L }, L>(band, &columns);
+                }
+            }
+        });
+    }
+}
+
+impl<T: Copy + Default, R: Reduce<T>> Pairs<'_, '_, T, R> {
+    /// Reduces the windows of a band, `L` of them from `N` columns at a time; first as if all elements
+    /// were numbers, if that takes less time.
+    #[inline(always)]
+    fn band<const N: usize, const L: usize>(&self, band: usize, columns: &Range<usize>) {
+        let mut numbers = R::PREFERS_NUMBERS;
+        if R::PREFERS_NUMBERS {
+            for part in self.problem.parts(band, columns) {
+                numbers &= self.part::<N, L, true>(&part);
+            }
+        }
+        if !numbers {
+            for part in self.problem.parts(band, columns) {
+                self.part::<N, L, false>(&part);
+            }
+        }
+    }
+
+    /// Reduces the windows of a part; gives whether that was right: not if `NUMBERS` was said of
+    /// others.
+    #[inline(always)]
+    fn part<const N: usize, const L: usize, const NUMBERS: bool>(&self, part: &Part) -> bool {
+        let (reduce, Grid { planes, rows, columns, .. }) = (self.reduce, &self.problem.grid);
+        let [offset, plane] = offsets(planes, part.plane);
+        let at = self.input.origin().wrapping_add_signed(offset);
+        let (src, n, whole) = (self.input.data(), columns.whole.len(), columns.whole.start);
+        // Where the windows that are not clipped start along a row, and what vectors reach.
+        let skipped = (2 * whole).saturating_sub(columns.before);
+        let last = src.len().checked_sub(skipped + 2 * if n < L { L } else { n });
+        let mut met = [reduce.identity(); N];
+        for (i, o) in part.rows.clone().enumerate() {
+            // A row that stands for one outside is met twice.
+            let taken = rows.clipped(&(o..o + 1));
+            let row = |row: usize| at.wrapping_add_signed(row as isize * rows.input);
+            let (above, below) = (row(taken.start), row(taken.end - 1));
+            let out = plane + o as isize * rows.output;
+            let next = if part.room > columns.outputs { columns.outputs } else { 0 };
+            let room = part.room - i * next;
+            let in_vectors = n.max(room - whole) >= L
+                && (R::IDEMPOTENT || taken.len() == 2)
+                && last.is_some_and(|last| above.max(below) <= last);
+            let (above, below) = (above + skipped, below + skipped);
+            let mut column = 0;
+            while in_vectors {
+                turn_by_turn();
+                for line in (0..N * size_of::<T>()).step_by(64) {
+                    let ahead = 2 * column + (line + AHEAD) / size_of::<T>();
+                    prefetch(src, above + ahead);
+                    prefetch(src, below + ahead);
+                }
+                // SAFETY: looked at above.
+                let (upper, lower) = unsafe {
+                    (
+                        load_traced::<T, R, N, NUMBERS>(reduce, src, above + 2 * column, &mut met),
+                        load_traced::<T, R, N, NUMBERS>(reduce, src, below + 2 * column, &mut met),
+                    )
+                };
+                let folded = combined::<T, R, N, NUMBERS>(reduce, upper, lower);
+                let (even, odd) = even_and_odd::<_, N, L>(&folded);
+                let results = combined::<T, R, L, NUMBERS>(reduce, even, odd);
+                let (scales, at) = self.problem.scales.at(o * columns.outputs + whole + column);
+                // SAFETY: there are scales for all outputs, and for a vector more.
+                let scale: [R::Scale; L] = unsafe { load_tile(scales, at) };
+                let results = reduce.finish_tile(results, scale);
+                // SAFETY: every task has bands of its own, whose rows it writes in order.
+                let dst = unsafe { self.out.run(out + (whole + column) as isize, L) };
+                for l in 0..L {
+                    dst[l].write(results[l]);
+                }
+                if column + L >= n {
+                    break;
+                }
+                column = (column + L).min(n - L);
+            }
+            if !in_vectors || n < columns.outputs {
+                let done = if in_vectors { columns.whole.clone() } else { 0..0 };
+                self.row::<NUMBERS>([at, o], out, done, &mut met[0]);
+            }
+        }
+        let mut numbers = true;
+        if NUMBERS {
+            let met = met;
+            for &trace in black_box(&met) {
+                numbers &= reduce.are_numbers(trace);
+            }
+        }
+        numbers
+    }
+
+    /// The results of output row `o` of the plane at `at` but for those that are done, one by one.
+    fn row<const NUMBERS: bool>(
+        &self,
+        [at, o]: [usize; 2],
+        out: isize,
+        done: Range<usize>,
+        met: &mut R::Partial,
+    ) {
+        let (reduce, src, Grid { rows, columns, .. }) =
+            (self.reduce, self.input.data(), &self.problem.grid);
+        let taken = rows.clipped(&(o..o + 1));
+        for column in (0..columns.outputs).filter(|column| !done.contains(column)) {
+            let mut sum = None;
+            for tap in columns.clipped(&(column..column + 1)) {
+                let mut of_column = None;
+                for row in taken.clone() {
+                    let at = at.wrapping_add_signed(row as isize * rows.input) + tap;
+                    let element = reduce.load(src[at]);
+                    if NUMBERS {
+                        *met = reduce.traced(*met, element);
+                    }
+                    of_column = Some(match of_column {
+                        Some(above) => combine::<T, R, NUMBERS>(reduce, above, element),
+                        None => element,
+                    });
+                }
+                sum = match (sum, of_column) {
+                    (Some(left), Some(right)) => {
+                        Some(combine::<T, R, NUMBERS>(reduce, left, right))
+                    }
+                    (sum, of_column) => sum.or(of_column),
+                };
+            }
+            let (scales, scale) = self.problem.scales.at(o * columns.outputs + column);
+            let result = reduce.finish(sum.unwrap_or(reduce.identity()), scales[scale]);
+            // SAFETY: as above.
+            let dst = unsafe { self.out.run(out + column as isize, 1) };
+            dst[0].write(result);
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! Windows of two by two, two apart: rows of every length around those of vectors, clipped at any edge.
+
+use poolnd::{Divisor, Execution, Level, Window, average_into, max_into};
+
+use crate::dtype::{Dtype, Kind, Number, numbers, random, test_each};
+use crate::layout::{Array, Layout};
+use crate::problem::Problem;
+use crate::reference;
+
+const PLANES: usize = 3;
+
+/// Planes of a few rows, whose last windows end before, with and after them.
+fn problems() -> impl Iterator<Item = Problem> {
+    let lengths = (2..=40).chain([63, 64, 65, 66, 126, 127, 128, 129, 200, 257]);
+    lengths.enumerate().flat_map(|(i, columns)| {
+        let rows = 2 + i % 4;
+        [[0, 0], [1, 0], [0, 1], [1, 1]].map(|padding| {
+            let mut window = Window::sliding(2).stride(2).ceil_mode(columns % 3 == 0);
+            window.padding = padding;
+            let windows = vec![(1, window.into()), (2, window.into())];
+            let divisor = if rows == 3 { Divisor::Window } else { Divisor::PaddedWindow };
+            Problem { shape: vec![PLANES, rows, columns], windows, divisor }
+        })
+    })
+}
+
+/// Planes, rows of planes or nothing of which follow one another in memory.
+fn outputs() -> [Layout; 3] {
+    [[1, 1, 1], [2, 1, 1], [1, 3, 1]].map(Layout::with_gaps)
+}
+
+/// Checks `pool` on every problem, at every level, for every layout of outputs.
+fn each<T: Dtype>(
+    pool: impl Fn(&Execution<'_>, &Problem, &Array<T>, &mut Array<T>),
+    check: impl Fn(&reference::Seen<T>, &Problem, T) -> bool,
+) {
+    let old = |at| T::sample(Kind::Ties, random(0, at));
+    for (seed, problem) in (0..).zip(problems()) {
+        let kind = if seed % 3 == 0 { Kind::Specials } else { Kind::Fractions };
+        let element = |at| T::sample(kind, random(seed, at));
+        let input = Array::<T>::new(&problem.shape, &Layout::contiguous(3), element);
+        let windows = reference::windows(&problem, &input.elements());
+        for (level, layout) in Level::available().iter().flat_map(|l| outputs().map(|o| (*l, o))) {
+            let execution = Execution::single_threaded().level(level);
+            let mut output = Array::new(&problem.output_shape(), &layout, old);
+            pool(&execution, &problem, &input, &mut output);
+            output.assert_gaps(old);
+            for (o, (value, seen)) in output.elements().into_iter().zip(&windows).enumerate() {
+                assert!(check(seen, &problem, value), "{level:?} {problem:?} {o}: {value:?}");
+            }
+        }
+    }
+}
+
+fn maxima<T: Dtype>() {
+    each::<T>(
+        |execution, problem, input, output| {
+            let (input, output) = (input.view(), output.view_mut());
+            max_into(execution, &problem.geometry(), &input, output).unwrap();
+        },
+        |seen, _, value| value.same(reference::max(seen).0),
+    );
+}
+
+fn averages<T: Number>() {
+    each::<T>(
+        |execution, problem, input, output| {
+            let (geometry, output) = (problem.geometry(), output.view_mut());
+            average_into(execution, &geometry, problem.divisor, &input.view(), output).unwrap();
+        },
+        |seen, problem, value| value.is_close(reference::average(seen, problem.divisor)),
+    );
+}
+
+numbers!(test_each maxima [bool]);
+numbers!(test_each averages []);

@@ -197,6 +197,14 @@ pub(crate) fn turn_by_turn() {
     unsafe { std::arch::asm!("", options(nomem, nostack, preserves_flags)) };
 }
 
+/// Keeps the compiler from making one of a load before this and a store after it. No instruction comes
+/// of it.
+#[inline(always)]
+pub(crate) fn load_and_store() {
+    // SAFETY: no instruction, no operand.
+    unsafe { std::arch::asm!("", options(nostack, preserves_flags)) };
+}
+
 /// `L` neighbours from element `at` on.
 ///
 /// # Safety

@@ -315,7 +315,7 @@ fn best_tile<V: Ordered, P: Position, const L: usize>(
             let (v, p) = (value[l * stride], position[l * stride].plus(distance));
             let wins = later_wins(best[l], from[l], v, p);
             best[l] = if wins { v } else { best[l] };
-            from[l] = if wins { p } else { from[l] };
+            from[l] = from[l].or_if(wins, p);
         }
     }
     (best, from)

@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 use super::ScanRows;
 use super::tile::{combined, in_tiles, load_traced};
 use crate::reduce::Reduce;
-use crate::simd::{Work, load_tile, prefetch, store_tile};
+use crate::simd::{Work, load_and_store, load_tile, prefetch, store_tile};
 
 /// Folds rows of elements into one row of partial results per window.
 ///
@@ -37,7 +37,7 @@ impl<T: Copy, R: Reduce<T>, const NUMBERS: bool> Work for ScanFold<'_, T, R, NUM
             let mut met = [self.reduce.identity(); L];
             for &(ref windows, boundary) in &groups {
                 self.before::<L>(windows, boundary, at, &mut met);
-                self.after::<L>(windows, boundary, at, &mut met);
+                self.after::<V, L>(windows, boundary, at, &mut met);
             }
             if NUMBERS {
                 for l in 0..L {
@@ -119,7 +119,7 @@ impl<T: Copy, R: Reduce<T>, const NUMBERS: bool> ScanFold<'_, T, R, NUMBERS> {
 
     /// Gives `windows` their rows from `boundary` on.
     #[inline(always)]
-    fn after<const L: usize>(
+    fn after<const V: usize, const L: usize>(
         &mut self,
         windows: &Range<usize>,
         boundary: usize,
@@ -136,7 +136,7 @@ impl<T: Copy, R: Reduce<T>, const NUMBERS: bool> ScanFold<'_, T, R, NUMBERS> {
                 row += 1;
             }
             let (mut from, mut to) = (scan.row(row).wrapping_add(at), scan.to(window) + at);
-            self.add(to, acc);
+            self.add::<V, L>(to, acc);
             window += 1;
             // The others have one row more each, but for those that end in the padding.
             let rest = (windows.end - window).min(scan.rows - row);
@@ -151,11 +151,11 @@ impl<T: Copy, R: Reduce<T>, const NUMBERS: bool> ScanFold<'_, T, R, NUMBERS> {
                 let b = combined::<T, R, L, NUMBERS>(reduce, a, b);
                 let c = combined::<T, R, L, NUMBERS>(reduce, b, c);
                 acc = combined::<T, R, L, NUMBERS>(reduce, c, d);
-                self.add(to + scan.pitch, a);
-                self.add(to + 2 * scan.pitch, b);
-                self.add(to + 3 * scan.pitch, c);
+                self.add::<V, L>(to + scan.pitch, a);
+                self.add::<V, L>(to + 2 * scan.pitch, b);
+                self.add::<V, L>(to + 3 * scan.pitch, c);
                 to += 4 * scan.pitch;
-                self.add(to, acc);
+                self.add::<V, L>(to, acc);
             }
             (window, row) = (window + rest / 4 * 4, row + rest / 4 * 4);
         }
@@ -179,9 +179,13 @@ impl<T: Copy, R: Reduce<T>, const NUMBERS: bool> ScanFold<'_, T, R, NUMBERS> {
 
     /// Adds `tile` to what a window has from element `to` of the line on.
     #[inline(always)]
-    fn add<const L: usize>(&mut self, to: usize, tile: [R::Partial; L]) {
+    fn add<const V: usize, const L: usize>(&mut self, to: usize, tile: [R::Partial; L]) {
         // SAFETY: as above.
         let folded: [R::Partial; L] = unsafe { load_tile(self.line, to) };
+        if const { V < 64 } {
+            // The compiler would store under a mask what is larger, which takes some processors long.
+            load_and_store();
+        }
         self.store(to, combined::<T, R, L, NUMBERS>(self.reduce, folded, tile));
     }
 }

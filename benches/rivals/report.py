@@ -13,7 +13,6 @@ from matplotlib.figure import Figure
 
 from measure import Result
 
-MARKERS = ("<!-- benchmarks: begin -->", "<!-- benchmarks: end -->")
 COPY = "copy"
 
 
@@ -26,6 +25,8 @@ class Run:
     missing: dict[str, str]
     base: str
     rounds: int
+    instruction_set: str
+    """What the base used."""
 
     @property
     def rivals(self) -> list[str]:
@@ -116,24 +117,29 @@ def machine() -> str:
 
 
 def write(run: Run, docs: Path) -> None:
-    """Put the run into docs/benchmarks.md between its markers, and draw the chart beside it."""
+    """Put the run into docs/benchmarks.md, where its instruction set has a section, and draw its chart."""
     versions = ", ".join(f"{name} {version}" for name, version in run.versions.items())
+    drawing = f"benchmarks-{run.instruction_set}.svg"
     body = "\n\n".join(
         [
+            f"## With {run.instruction_set}",
             f"{dt.date.today():%d %B %Y}. {machine()}.",
             f"{versions}. {run.rounds} rounds.",
             notes(run),
-            f"![How many times as long as {run.base} each library takes](benchmarks.svg)",
+            f"![How many times as long as {run.base} each library takes]({drawing})",
             table(run),
             "Rows without a figure, and how many of them:",
             gaps(run),
         ]
     )
     page = docs / "benchmarks.md"
-    begin, end = MARKERS
-    head, _, rest = page.read_text().partition(begin)
+    begin, end = (f"<!-- {run.instruction_set}: {edge} -->" for edge in ("begin", "end"))
+    text = page.read_text()
+    if begin not in text:
+        text += f"\n{begin}{end}\n"
+    head, _, rest = text.partition(begin)
     page.write_text(f"{head}{begin}\n\n{body}\n\n{end}{rest.partition(end)[2]}")
-    chart(run, docs / "benchmarks.svg")
+    chart(run, docs / drawing)
 
 
 def chart(run: Run, path: Path) -> None:

@@ -1,7 +1,7 @@
 """The rival bench: ``make bench``, or ``make bench ARGS="--rows ResNet --libraries copy,torch"``.
 
-A whole run writes docs/benchmarks.md and docs/benchmarks.svg; one that leaves anything out only
-prints its table.
+A whole run writes docs/benchmarks.md and its chart; one that leaves anything out only prints its
+table.
 """
 
 import argparse
@@ -62,6 +62,7 @@ def bench(chosen: argparse.Namespace) -> int:
 
     import report
     from measure import Bench
+    from poolnd._core import build_info
 
     libraries = {BASE, *chosen.libraries.split(",")} if chosen.libraries else LIBRARIES
     if unknown := set(libraries) - set(LIBRARIES):
@@ -79,7 +80,8 @@ def bench(chosen: argparse.Namespace) -> int:
                 results.append(runner.measure(index, rounds, seconds, progress.set_postfix_str))
     finally:
         runner.close()
-    run = report.Run(results, runner.versions, runner.missing, next(iter(runner.versions)), rounds)
+    base, level = next(iter(runner.versions)), build_info()["instruction_set"]
+    run = report.Run(results, runner.versions, runner.missing, base, rounds, level)
     print(report.table(run))
     print(report.notes(run), report.gaps(run), sep="\n\n")
     if not (chosen.rows or chosen.libraries or chosen.quick):

@@ -82,7 +82,7 @@ impl Grid {
     pub(super) fn new(geometry: &Geometry, strides: [&[isize]; 2]) -> Option<Self> {
         let [(row_axis, rows), (column_axis, columns)] = geometry.pooled() else { return None };
         let side = |axis: usize, windows| Side::new(windows, strides.map(|strides| strides[axis]));
-        let (rows, columns) = (side(*row_axis, rows)?, side(*column_axis, columns)?);
+        let (mut rows, columns) = (side(*row_axis, rows)?, side(*column_axis, columns)?);
         if [columns.input, columns.output] != [1, 1] {
             return None;
         }
@@ -93,7 +93,11 @@ impl Grid {
             [(_, steps)] => steps[1] == plane,
             _ => false,
         };
-        let runs_on = follows && (rows.output == columns.outputs as isize || rows.outputs == 1);
+        if rows.outputs == 1 {
+            // A single one has no next, whose distance could be anything.
+            rows.output = plane;
+        }
+        let runs_on = follows && rows.output == columns.outputs as isize;
         Some(Self { planes, rows, columns, runs_on })
     }
 
@@ -109,19 +113,22 @@ impl Grid {
         execution.tasks(volume(planes) * (read + written) * size).min(pieces)
     }
 
-    /// The parts, one in each plane, of `columns` of output rows that are counted through all planes.
+    /// The parts, one in each plane, of `columns` of output rows that are counted through all planes;
+    /// one for all of them if they are to be `in_one` and follow one another in memory.
     #[inline(always)]
     pub(super) fn parts(
         &self,
         rows: Range<usize>,
         columns: &Range<usize>,
+        in_one: bool,
     ) -> impl Iterator<Item = Part> {
         let (n, total) = (self.rows.outputs, rows.len());
         let (mut plane, mut first, mut done) = (rows.start / n, rows.start % n, 0);
         let runs_on = self.runs_on && columns.len() == self.columns.outputs;
+        let in_one = in_one && runs_on;
         let columns = columns.clone();
         std::iter::from_fn(move || {
-            let count = (total - done).min(n - first);
+            let count = if in_one { total - done } else { (total - done).min(n - first) };
             let room = if runs_on { (total - done) * columns.len() } else { columns.len() };
             let columns = columns.clone();
             let part = Part { plane, rows: first..first + count, columns, done, room };

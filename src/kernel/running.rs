@@ -117,7 +117,7 @@ impl<T: Element, A: Accumulator<T>> Work for Run<'_, '_, T, A> {
         let outputs = self.problem.grid.columns.outputs;
         for first in (0..outputs).step_by(STRIP) {
             let columns = first..outputs.min(first + STRIP);
-            for part in self.problem.grid.parts(self.rows.clone(), &columns) {
+            for part in self.problem.grid.parts(self.rows.clone(), &columns, false) {
                 with_lanes!(size_of::<A>(), |L| self.part::<{ 2 * L }>(part));
             }
         }

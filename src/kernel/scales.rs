@@ -55,6 +55,12 @@ impl<S: Copy> Scales<S> {
         self.all.first().copied()
     }
 
+    /// Whether all outputs have the same.
+    #[inline(always)]
+    pub(crate) fn are_same(&self) -> bool {
+        self.step == 0
+    }
+
     /// The table, and where output `o` is in it.
     #[inline(always)]
     pub(crate) fn at(&self, o: usize) -> (&[S], usize) {

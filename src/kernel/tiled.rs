@@ -185,7 +185,7 @@ impl<S: Copy> Tiled<S> {
     }
 }
 
-impl<S> Tiled<S> {
+impl<S: Copy> Tiled<S> {
     /// How many bands there are.
     pub(super) fn bands(&self) -> usize {
         self.grid.output_rows().div_ceil(self.band)
@@ -205,7 +205,23 @@ impl<S> Tiled<S> {
     /// The parts of a band in a strip; a band may lie in several planes.
     #[inline(always)]
     pub(super) fn parts(&self, band: usize, columns: &Range<usize>) -> impl Iterator<Item = Part> {
+        self.grid.parts(self.rows(band), columns, false)
+    }
+
+    /// Its outputs: one part, if they follow one another and it does not matter in which plane they are.
+    #[inline(always)]
+    pub(super) fn outputs(
+        &self,
+        band: usize,
+        columns: &Range<usize>,
+    ) -> impl Iterator<Item = Part> {
+        self.grid.parts(self.rows(band), columns, self.scales.are_same())
+    }
+
+    /// The output rows of a band, counted through all planes.
+    #[inline(always)]
+    fn rows(&self, band: usize) -> Range<usize> {
         let first = band * self.band;
-        self.grid.parts(first..self.grid.output_rows().min(first + self.band), columns)
+        first..self.grid.output_rows().min(first + self.band)
     }
 }

@@ -90,7 +90,7 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Walk<'_, '
             self.level::<L, NUMBERS>([K, self.problem.step]);
         }
         if numbers {
-            for part in self.problem.parts(band, columns) {
+            for part in self.problem.outputs(band, columns) {
                 match S {
                     1 => self.slide::<V, L, L, NUMBERS>(&part),
                     _ if columns.len() <= L / 2 => self.slide::<V, L, HALF, NUMBERS>(&part),
@@ -160,7 +160,14 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Walk<'_, '
         // Outputs whose windows are not clipped.
         let whole = rows.whole.start.max(part.rows.start)..rows.whole.end.min(part.rows.end);
         // How many of them are folded in groups: a number, so that the loop has one branch to foresee.
-        let grouped = if whole.len() < ROWS { 0 } else { whole.len() };
+        // Few that are left over take longer as a group than alone.
+        let rest = whole.len() % ROWS;
+        let alone = const { K > 0 && S > 1 } && rest <= 2;
+        let grouped = match whole.len() {
+            0..ROWS => 0,
+            all if alone => all - rest,
+            all => all,
+        };
         // Those that are not left to the way of clipped ones, which sums must not go: in what order
         // they are taken depends on the window alone.
         let outputs = match const { K == 0 } {

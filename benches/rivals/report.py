@@ -117,7 +117,7 @@ def machine() -> str:
 
 
 def write(run: Run, docs: Path) -> None:
-    """Put the run into docs/benchmarks.md, where its instruction set has a section, and draw its chart."""
+    """Put the run into its instruction set's part of docs/benchmarks.md, and draw its chart."""
     versions = ", ".join(f"{name} {version}" for name, version in run.versions.items())
     drawing = f"benchmarks-{run.instruction_set}.svg"
     body = "\n\n".join(

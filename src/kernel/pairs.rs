@@ -67,10 +67,11 @@ impl<T: Copy + Default, R: Reduce<T>> Pairs<'_, '_, T, R> {
         let (reduce, Grid { planes, rows, columns, .. }) = (self.reduce, &self.problem.grid);
         let [offset, plane] = offsets(planes, part.plane);
         let at = self.input.origin().wrapping_add_signed(offset);
-        let (src, n, whole) = (self.input.data(), columns.whole.len(), columns.whole.start);
+        let (n, whole) = (columns.whole.len(), columns.whole.start);
         // Where the windows that are not clipped start along a row, and what vectors reach.
         let skipped = (2 * whole).saturating_sub(columns.before);
-        let last = src.len().checked_sub(skipped + 2 * if n < L { L } else { n });
+        let reach = skipped + 2 * if n < L { L } else { n };
+        let last = self.input.data().len().checked_sub(reach);
         let mut met = [reduce.identity(); N];
         for (i, o) in part.rows.clone().enumerate() {
             // A row that stands for one outside is met twice.
@@ -80,41 +81,15 @@ impl<T: Copy + Default, R: Reduce<T>> Pairs<'_, '_, T, R> {
             let out = plane + o as isize * rows.output;
             let next = if part.room > columns.outputs { columns.outputs } else { 0 };
             let room = part.room - i * next;
-            let in_vectors = n.max(room - whole) >= L
+            let in_vectors = n > 0
+                && n.max(room - whole) >= L
                 && (R::IDEMPOTENT || taken.len() == 2)
                 && last.is_some_and(|last| above.max(below) <= last);
-            let (above, below) = (above + skipped, below + skipped);
-            let mut column = 0;
-            while in_vectors {
-                turn_by_turn();
-                for line in (0..N * size_of::<T>()).step_by(64) {
-                    let ahead = 2 * column + (line + AHEAD) / size_of::<T>();
-                    prefetch(src, above + ahead);
-                    prefetch(src, below + ahead);
-                }
-                // SAFETY: looked at above.
-                let (upper, lower) = unsafe {
-                    (
-                        load_traced::<T, R, N, NUMBERS>(reduce, src, above + 2 * column, &mut met),
-                        load_traced::<T, R, N, NUMBERS>(reduce, src, below + 2 * column, &mut met),
-                    )
-                };
-                let folded = combined::<T, R, N, NUMBERS>(reduce, upper, lower);
-                let (even, odd) = even_and_odd::<_, N, L>(&folded);
-                let results = combined::<T, R, L, NUMBERS>(reduce, even, odd);
-                let (scales, at) = self.problem.scales.at(o * columns.outputs + whole + column);
-                // SAFETY: there are scales for all outputs, and for a vector more.
-                let scale: [R::Scale; L] = unsafe { load_tile(scales, at) };
-                let results = reduce.finish_tile(results, scale);
-                // SAFETY: every task has bands of its own, whose rows it writes in order.
-                let dst = unsafe { self.out.run(out + (whole + column) as isize, L) };
-                for l in 0..L {
-                    dst[l].write(results[l]);
-                }
-                if column + L >= n {
-                    break;
-                }
-                column = (column + L).min(n - L);
+            if in_vectors {
+                let from = [above + skipped, below + skipped];
+                let (scale, dst) = (o * columns.outputs + whole, out + whole as isize);
+                // SAFETY: looked at just now.
+                unsafe { self.vectors::<N, L, NUMBERS>(from, n, scale, dst, &mut met) };
             }
             if !in_vectors || n < columns.outputs {
                 let done = if in_vectors { columns.whole.clone() } else { 0..0 };
@@ -129,6 +104,56 @@ impl<T: Copy + Default, R: Reduce<T>> Pairs<'_, '_, T, R> {
             }
         }
         numbers
+    }
+
+    /// The results of `n` windows of a row, from output number `o` of the plane on, which lie at `out`:
+    /// the first of them starts at `above` and `below`.
+    ///
+    /// # Safety
+    /// There is at least one, and what vectors of `N` columns reach lies in the array.
+    #[inline(always)]
+    unsafe fn vectors<const N: usize, const L: usize, const NUMBERS: bool>(
+        &self,
+        [above, below]: [usize; 2],
+        n: usize,
+        o: usize,
+        out: isize,
+        met: &mut [R::Partial; N],
+    ) {
+        let (reduce, src) = (self.reduce, self.input.data());
+        let mut column = 0;
+        loop {
+            turn_by_turn();
+            let (upper, lower) = (above + 2 * column, below + 2 * column);
+            for line in (0..N * size_of::<T>()).step_by(64) {
+                let ahead = (line + AHEAD) / size_of::<T>();
+                prefetch(src, upper + ahead);
+                prefetch(src, lower + ahead);
+            }
+            // SAFETY: the caller's promise.
+            let (upper, lower) = unsafe {
+                (
+                    load_traced::<T, R, N, NUMBERS>(reduce, src, upper, met),
+                    load_traced::<T, R, N, NUMBERS>(reduce, src, lower, met),
+                )
+            };
+            let folded = combined::<T, R, N, NUMBERS>(reduce, upper, lower);
+            let (even, odd) = even_and_odd::<_, N, L>(&folded);
+            let results = combined::<T, R, L, NUMBERS>(reduce, even, odd);
+            let (scales, at) = self.problem.scales.at(o + column);
+            // SAFETY: there are scales for all outputs, and for a vector more.
+            let scale: [R::Scale; L] = unsafe { load_tile(scales, at) };
+            let results = reduce.finish_tile(results, scale);
+            // SAFETY: every task has bands of its own, whose rows it writes in order.
+            let dst = unsafe { self.out.run(out + column as isize, L) };
+            for l in 0..L {
+                dst[l].write(results[l]);
+            }
+            if column + L >= n {
+                return;
+            }
+            column = (column + L).min(n - L);
+        }
     }
 
     /// The results of output row `o` of the plane at `at` but for those that are done, one by one.

@@ -1,5 +1,7 @@
 //! Windows that share nothing: reduced straight from the input, for nothing is used twice.
 
+use std::mem::MaybeUninit;
+
 use super::band::{Band, RowTap};
 use super::fold::{ask_ahead, fold_rows};
 use super::line::Slide;
@@ -106,18 +108,18 @@ impl<T: Copy, R: Reduce<T>, const K: usize> Work for FoldLanes<'_, T, R, K> {
                 let dst = unsafe { out.run(band.out_base + row.out + to, n) };
                 // Lines next to one another are read together: the processor's own prefetching loses
                 // its way where every other line is a kilobyte away.
-                in_tiles!(eight, size_of::<R::Partial>(), n, n, true, |at, L| {
-                    let mut acc = self.column::<L>(window + at, taps);
-                    for j in 1..kernel {
-                        let column = window.wrapping_add_signed(j as isize * slide.in_stride);
-                        let column = self.column(column + at, taps);
-                        onto::<T, R, L, false>(reduce, &mut acc, &column);
-                    }
-                    let dst = &mut dst[at..at + L];
-                    for l in 0..L {
-                        dst[l].write(reduce.finish(acc[l], scale));
-                    }
-                });
+                // Eight short vectors of words are more than there are registers for their sums.
+                if const { V < 64 && size_of::<T>() >= 4 } {
+                    in_tiles!(two, size_of::<R::Partial>(), n, n, true, |at, L| {
+                        let dst = &mut dst[at..at + L];
+                        self.tile::<L>(window + at, taps, kernel, scale, dst);
+                    });
+                } else {
+                    in_tiles!(eight, size_of::<R::Partial>(), n, n, true, |at, L| {
+                        let dst = &mut dst[at..at + L];
+                        self.tile::<L>(window + at, taps, kernel, scale, dst);
+                    });
+                }
             }
         }
     }
@@ -133,6 +135,27 @@ impl<T: Copy, R: Reduce<T>, const K: usize> FoldLanes<'_, T, R, K> {
         let last = start.checked_add_signed(most + columns.max(0));
         let fits = last.is_some_and(|last| self.src.len().saturating_sub(last) >= self.slide.lanes);
         assert!(first.is_some() && fits, "windows lie in the array");
+    }
+
+    /// `L` results of a window of `kernel` columns, the first of which is at `window`.
+    #[inline(always)]
+    fn tile<const L: usize>(
+        &self,
+        window: usize,
+        taps: &[RowTap],
+        kernel: usize,
+        scale: R::Scale,
+        dst: &mut [MaybeUninit<T>],
+    ) {
+        let Self { reduce, slide, .. } = *self;
+        let mut acc = self.column::<L>(window, taps);
+        for j in 1..kernel {
+            let column = window.wrapping_add_signed(j as isize * slide.in_stride);
+            onto::<T, R, L, false>(reduce, &mut acc, &self.column(column, taps));
+        }
+        for l in 0..L {
+            dst[l].write(reduce.finish(acc[l], scale));
+        }
     }
 
     /// `L` lanes of a column, reduced over the rows.

@@ -4,14 +4,14 @@
 use std::hint::black_box;
 use std::ops::Range;
 
-use super::fold::AHEAD;
+use super::fold::ask_ahead;
 use super::grid::{Grid, Part};
 use super::planes::offsets;
 use super::tile::{combined, load_traced, with_lanes};
 use super::tiled::Tiled;
 use crate::View;
 use crate::reduce::{Reduce, combine};
-use crate::simd::{Work, load_tile, prefetch, turn_by_turn};
+use crate::simd::{Work, load_tile, turn_by_turn};
 use crate::view::{Shared, even_and_odd};
 
 /// Reduces such windows.
@@ -125,11 +125,8 @@ impl<T: Copy + Default, R: Reduce<T>> Pairs<'_, '_, T, R> {
         loop {
             turn_by_turn();
             let (upper, lower) = (above + 2 * column, below + 2 * column);
-            for line in (0..N * size_of::<T>()).step_by(64) {
-                let ahead = (line + AHEAD) / size_of::<T>();
-                prefetch(src, upper + ahead);
-                prefetch(src, lower + ahead);
-            }
+            ask_ahead::<T, N>(src, upper);
+            ask_ahead::<T, N>(src, lower);
             // SAFETY: the caller's promise.
             let (upper, lower) = unsafe {
                 (
@@ -168,32 +165,23 @@ impl<T: Copy + Default, R: Reduce<T>> Pairs<'_, '_, T, R> {
             (self.reduce, self.input.data(), &self.problem.grid);
         let taken = rows.clipped(&(o..o + 1));
         for column in (0..columns.outputs).filter(|column| !done.contains(column)) {
-            let mut sum = None;
+            let mut sum = reduce.identity();
             for tap in columns.clipped(&(column..column + 1)) {
-                let mut of_column = None;
+                let mut of_column = reduce.identity();
                 for row in taken.clone() {
                     let at = at.wrapping_add_signed(row as isize * rows.input) + tap;
                     let element = reduce.load(src[at]);
                     if NUMBERS {
                         *met = reduce.traced(*met, element);
                     }
-                    of_column = Some(match of_column {
-                        Some(above) => combine::<T, R, NUMBERS>(reduce, above, element),
-                        None => element,
-                    });
+                    of_column = combine::<T, R, NUMBERS>(reduce, of_column, element);
                 }
-                sum = match (sum, of_column) {
-                    (Some(left), Some(right)) => {
-                        Some(combine::<T, R, NUMBERS>(reduce, left, right))
-                    }
-                    (sum, of_column) => sum.or(of_column),
-                };
+                sum = combine::<T, R, NUMBERS>(reduce, sum, of_column);
             }
             let (scales, scale) = self.problem.scales.at(o * columns.outputs + column);
-            let result = reduce.finish(sum.unwrap_or(reduce.identity()), scales[scale]);
             // SAFETY: as above.
             let dst = unsafe { self.out.run(out + column as isize, 1) };
-            dst[0].write(result);
+            dst[0].write(reduce.finish(sum, scales[scale]));
         }
     }
 }

@@ -26,7 +26,7 @@ const SCAN_BYTES: usize = 256 << 10;
 const LEVEL_BYTES: usize = 4 << 10;
 
 /// Rows of pairs of at least this many bytes are worth more than one call for all of them.
-pub(super) const LONG_PAIRS_BYTES: usize = 192;
+const LONG_PAIRS_BYTES: usize = 192;
 
 /// An axis that is not pooled, with its strides.
 #[derive(Debug, Clone, Copy)]

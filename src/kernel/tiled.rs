@@ -34,8 +34,8 @@ const LONGEST: usize = 40;
 /// Bytes of such rows: few enough for the rows of a long window to stay in a first-level cache.
 const SHORT_ROW_BYTES: usize = 2 << 10;
 
-/// Windows that [`walk`](super::walk) is compiled for. Long rows of pairs need no line, nor do
-/// short ones of the longest partial results.
+/// Windows that [`walk`](super::walk) is compiled for, and pairs; not short rows of those whose
+/// partial results are the longest.
 pub(super) fn is_walked<T, R: Reduce<T>>(kernel: usize, stride: usize, row_bytes: usize) -> bool {
     match (kernel, stride) {
         (2, 2) => {
@@ -121,12 +121,8 @@ impl<S: Copy> Tiled<S> {
         let band = (LINE_BYTES / (pitch * size)).max(1);
         // Whole planes, if they are small; otherwise groups of rows that are folded together.
         let group = if is_long(rows.kernel) { MANY } else { ROWS };
-        let band = match band {
-            0..ROWS => band,
-            _ if band >= rows.outputs => band - band % rows.outputs,
-            _ if band < group => band - band % ROWS,
-            _ => band - band % group,
-        };
+        let unit = [rows.outputs, group, ROWS].into_iter().find(|&unit| unit <= band);
+        let band = band - band % unit.unwrap_or(1);
         let mut scales = Scales::new(reduce, geometry.pooled(), divisor)?;
         scales.repeat(rows.outputs * columns.outputs + 2 * lanes);
         let band = band.min(grid.output_rows()).max(1);

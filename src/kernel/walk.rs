@@ -284,7 +284,7 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Walk<'_, '
     /// picked: of what the compiler sees picked, it computes nothing else, element by element. With
     /// vectors of 64 bytes it does not.
     const fn is_leveled(vector: usize) -> bool {
-        S > 1 && K > 2 && vector < 64 && size_of::<R::Partial>() == 4
+        S > 1 && vector < 64 && size_of::<R::Partial>() == 4
     }
 
     /// Slides along folded rows to the outputs of a part.

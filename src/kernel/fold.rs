@@ -46,6 +46,7 @@ pub(crate) fn pool<T: Copy + Default + Send + Sync + 'static, R: Reduce<T>>(
         }
         if let Some(tiled) =
             Tiled::new::<T, R>(reduce, geometry, divisor, strides, is_walked::<T, R>)
+            && tiled.has_kernel::<R::Partial>()
         {
             return tiled.pool(execution, fold, input, out);
         }

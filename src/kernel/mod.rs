@@ -59,6 +59,8 @@ mod staged;
 #[allow(unsafe_code)]
 mod sweep;
 #[allow(unsafe_code)]
+mod threes;
+#[allow(unsafe_code)]
 mod tile;
 mod tiled;
 #[allow(unsafe_code)]

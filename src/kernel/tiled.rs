@@ -8,6 +8,7 @@ use super::grid::{Grid, Part};
 use super::pairs::Pairs;
 use super::rows::{MANY, ROWS};
 use super::scales::Scales;
+use super::threes::{self, Threes};
 use super::tile::VECTOR_BYTES;
 use super::walk::Walk;
 use crate::reduce::{Divisor, Reduce};
@@ -151,14 +152,25 @@ impl<S: Copy> Tiled<S> {
         let bands = self.bands();
         let tasks = self.grid.tasks(execution, size_of::<T>(), bands);
         let reduce = fold.reduce;
+        let are_threes = self.are_threes::<R::Partial>();
+        let inside = if are_threes { threes::inside(&self.grid.columns) } else { Vec::new() };
         execution.run(tasks, |task| {
             let bands = task * bands / tasks..(task + 1) * bands / tasks;
             if self.grid.rows.kernel == 2 {
                 let problem = self;
                 return dispatch(fold.level, Pairs { reduce, problem, bands, input, out });
             }
+            if are_threes {
+                let (problem, inside) = (self, &inside[..]);
+                let staged = &mut vec![T::default(); threes::room(self.grid.columns.len)];
+                let work = Threes { reduce, problem, bands, input, out, inside, staged };
+                return match const { threes::are_for::<R::Partial>() } {
+                    true => dispatch(fold.level, work),
+                    false => unreachable!("walked"),
+                };
+            }
             let len = self.pitch * self.band + 8 * VECTOR_BYTES / size_of::<R::Partial>();
-            let leveled = is_long(self.grid.rows.kernel) || self.grid.rows.stride > 1;
+            let leveled = is_long(self.grid.rows.kernel);
             let (level, len) = if leveled { (len, 2 * len) } else { (0, len) };
             let (mut line, mut staged) = (vec![reduce.identity(); len], Vec::new());
             let (line, staged) = (&mut line[..], &mut staged);
@@ -171,7 +183,7 @@ impl<S: Copy> Tiled<S> {
             }
             match (self.grid.rows.kernel, self.grid.rows.stride) {
                 (3, 1) => walk!(3, 1),
-                (3, 2) => walk!(3, 2),
+                (3, 2) if const { !threes::are_for::<R::Partial>() } => walk!(3, 2),
                 (5, 1) => walk!(5, 1),
                 (7, 1) => walk!(7, 1),
                 (4.., 1) if R::IDEMPOTENT => walk!(0, 1),
@@ -182,6 +194,16 @@ impl<S: Copy> Tiled<S> {
 }
 
 impl<S: Copy> Tiled<S> {
+    /// Whether there is a kernel for these windows, and not only for others of their size.
+    pub(super) fn has_kernel<P>(&self) -> bool {
+        !self.are_threes::<P>() || threes::are_in(&self.grid)
+    }
+
+    /// Whether windows of this size, whose partial results are a `P`, are left to [`threes`].
+    fn are_threes<P>(&self) -> bool {
+        (self.grid.rows.kernel, self.grid.rows.stride) == (3, 2) && threes::are_for::<P>()
+    }
+
     /// How many bands there are.
     pub(super) fn bands(&self) -> usize {
         self.grid.output_rows().div_ceil(self.band)

@@ -86,8 +86,6 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Walk<'_, '
         }
         if numbers && const { K == 0 } {
             self.level::<L, NUMBERS>([self.problem.side, 1]);
-        } else if numbers && const { Self::is_leveled(V) } {
-            self.level::<L, NUMBERS>([K, self.problem.step]);
         }
         if numbers {
             for part in self.problem.outputs(band, columns) {
@@ -280,13 +278,6 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Walk<'_, '
         fold_neighbours::<T, R, L, NUMBERS>(self.reduce, line, level, taps, len);
     }
 
-    /// Whether whole windows are reduced at every column of the line before those that are wanted are
-    /// picked: of what the compiler sees picked, it computes nothing else, element by element. With
-    /// vectors of 64 bytes it does not.
-    const fn is_leveled(vector: usize) -> bool {
-        S > 1 && vector < 64 && size_of::<R::Partial>() == 4
-    }
-
     /// Slides along folded rows to the outputs of a part.
     #[inline(always)]
     fn slide<const V: usize, const N: usize, const L: usize, const NUMBERS: bool>(
@@ -297,7 +288,7 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Walk<'_, '
         let (n, count, first) = (part.columns.len(), part.rows.len(), part.columns.start);
         let [_, plane] = offsets(&problem.grid.planes, part.plane);
         let out = plane + part.rows.start as isize * problem.grid.rows.output + first as isize;
-        let leveled = const { K == 0 || Self::is_leveled(V) };
+        let leveled = const { K == 0 };
         let from = if leveled { self.level } else { 0 } + part.done * pitch;
         let reach = n.next_multiple_of(L) * S + N + problem.grid.columns.kernel * problem.step;
         assert!(from + (count - 1) * pitch + reach <= self.line.len(), "the line holds a band");
@@ -367,7 +358,7 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Walk<'_, '
             let tap = unsafe { load_tile(self.line, from + grid.columns.kernel - side) };
             onto::<T, R, N, NUMBERS>(self.reduce, &mut acc, &tap);
         }
-        for k in 1..if const { Self::is_leveled(V) } { 1 } else { K } {
+        for k in 1..K {
             // SAFETY: as above.
             let tap = unsafe { load_tile(self.line, from + k * self.problem.step) };
             onto::<T, R, N, NUMBERS>(self.reduce, &mut acc, &tap);

@@ -16,11 +16,11 @@ mod layout;
 #[cfg(feature = "ndarray")]
 mod ndarray;
 mod padding;
-mod pairs;
 mod planes;
 mod problem;
 mod properties;
 mod reference;
 mod same_bits;
 mod scattered;
+mod two_apart;
 mod view;

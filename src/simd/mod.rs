@@ -1,4 +1,4 @@
-//! Run-time choice of the instruction set; the only file that names one.
+//! Run-time choice of the instruction set; the only folder that names one.
 //!
 //! Kernels are plain generic loops over fixed tiles of lanes, marked `#[inline(always)]`.
 //! [`dispatch`] compiles the same [`Work`] once per [`Level`] inside a function that carries the
@@ -7,6 +7,10 @@
 //! Call [`dispatch`] inside a thread's task, not around the task: features do not cross threads.
 
 use std::sync::atomic::{AtomicU8, Ordering};
+
+mod lanes;
+
+pub(crate) use lanes::{Lanes, Pick, every_other, kept, slid, slid_by};
 
 /// An instruction set that kernels are compiled for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -289,87 +293,6 @@ fn interleaved<T: Copy, const N: usize>(even: [T; N], odd: [T; N]) -> [[T; N]; 2
         turns[(2 * i + 1) / N][(2 * i + 1) % N] = odd[i];
     }
     turns
-}
-
-/// Bytes of the vectors that a [`Pick`] is from.
-const PICKED_BYTES: usize = 64;
-
-/// Elements to pick from two neighbouring vectors of a line, as many as are in one, by an instruction:
-/// one after the other they take as long as the maxima that they are picked from.
-#[derive(Debug, Clone, Copy)]
-#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
-pub(crate) struct Pick {
-    /// Where the two begin.
-    at: usize,
-    /// How far behind that the element of each lane is: numbers as wide as the elements.
-    lanes: [u8; PICKED_BYTES],
-}
-
-impl Pick {
-    /// Whether there is an instruction for elements of `T`'s size. Halves have one too, but come out of
-    /// it one by one.
-    pub(crate) const fn is_for<T>() -> bool {
-        matches!(size_of::<T>(), 4 | 8)
-    }
-
-    /// The pick of elements at these places, no more than a vector has lanes, if the level has the
-    /// instruction for elements of `T`'s size and all lie in two vectors.
-    pub(crate) fn new<T>(level: Level, places: &[usize]) -> Option<Self> {
-        let size = const { size_of::<T>() };
-        let (at, last) = (*places.iter().min()?, *places.iter().max()?);
-        #[cfg(target_arch = "x86_64")]
-        let known = level == Level::Avx512 && Self::is_for::<T>();
-        #[cfg(not(target_arch = "x86_64"))]
-        let known = level != Level::Baseline;
-        if !known || last - at >= 2 * PICKED_BYTES / size {
-            return None;
-        }
-        let mut lanes = [0; PICKED_BYTES];
-        for (lane, place) in lanes.chunks_exact_mut(size).zip(places) {
-            lane.copy_from_slice(&(place - at).to_le_bytes()[..size]);
-        }
-        Some(Self { at, lanes })
-    }
-
-    /// Picks from a line.
-    ///
-    /// # Safety
-    /// It has two vectors from the first of the places on, the pick is one of elements of `T`, and its
-    /// level is available.
-    #[inline(always)]
-    pub(crate) unsafe fn of<T: Copy, const L: usize>(&self, line: &[T]) -> [T; L] {
-        assert!(size_of::<[T; L]>() == PICKED_BYTES, "a vector");
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: the caller's promise; the elements' bits are moved and not looked at.
-        unsafe {
-            let two: [[T; L]; 2] = [load_tile(line, self.at), load_tile(line, self.at + L)];
-            let picked =
-                picked_elements(std::mem::transmute_copy(&two), self.lanes, size_of::<T>());
-            std::mem::transmute_copy(&picked)
-        }
-        #[cfg(not(target_arch = "x86_64"))]
-        unreachable!("no level has the instruction, and so there is no pick")
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f")]
-#[inline]
-fn picked_elements(
-    two: [[u8; PICKED_BYTES]; 2],
-    lanes: [u8; PICKED_BYTES],
-    size: usize,
-) -> [u8; PICKED_BYTES] {
-    use std::arch::x86_64::{__m512i, _mm512_permutex2var_epi32, _mm512_permutex2var_epi64};
-    // SAFETY: arrays and vectors of as many bits.
-    unsafe {
-        let ([a, b], lanes): ([__m512i; 2], __m512i) = std::mem::transmute((two, lanes));
-        let picked = match size {
-            4 => _mm512_permutex2var_epi32(a, lanes, b),
-            _ => _mm512_permutex2var_epi64(a, lanes, b),
-        };
-        std::mem::transmute::<__m512i, [u8; PICKED_BYTES]>(picked)
-    }
 }
 
 /// Work to compile for every level.

@@ -1,4 +1,5 @@
-//! Windows of two by two, two apart: rows of every length around those of vectors, clipped at any edge.
+//! Windows of two by two and of three by three, two apart: rows of every length around those of vectors,
+//! clipped at any edge.
 
 use poolnd::{Divisor, Execution, Level, Window, average_into, max_into};
 
@@ -11,16 +12,22 @@ const PLANES: usize = 3;
 
 /// Planes of a few rows, whose last windows end before, with and after them.
 fn problems() -> impl Iterator<Item = Problem> {
-    let lengths = (2..=40).chain([63, 64, 65, 66, 126, 127, 128, 129, 200, 257]);
+    let lengths = (2..=40).chain([55, 63, 64, 65, 66, 71, 126, 127, 128, 129, 200, 257]);
     lengths.enumerate().flat_map(|(i, columns)| {
-        let rows = 2 + i % 4;
-        [[0, 0], [1, 0], [0, 1], [1, 1]].map(|padding| {
-            let mut window = Window::sliding(2).stride(2).ceil_mode(columns % 3 == 0);
-            window.padding = padding;
-            let windows = vec![(1, window.into()), (2, window.into())];
-            let divisor = if rows == 3 { Divisor::Window } else { Divisor::PaddedWindow };
-            Problem { shape: vec![PLANES, rows, columns], windows, divisor }
-        })
+        [2, 3].into_iter().filter(move |&kernel| columns >= kernel as usize).flat_map(
+            move |kernel| {
+                // Rows of outputs fill groups of four, or do not, or are fewer.
+                let rows = if kernel == 2 { 2 + i % 4 } else { 5 + i % 9 };
+                [[0, 0], [1, 0], [0, 1], [1, 1]].map(|padding| {
+                    let mut window = Window::sliding(kernel).stride(2).ceil_mode(columns % 3 == 0);
+                    window.padding = padding;
+                    let windows = vec![(1, window.into()), (2, window.into())];
+                    let divisor =
+                        if rows % 3 == 0 { Divisor::Window } else { Divisor::PaddedWindow };
+                    Problem { shape: vec![PLANES, rows, columns], windows, divisor }
+                })
+            },
+        )
     })
 }
 

@@ -94,8 +94,8 @@ struct Group<T> {
     second: *const T,
     step: isize,
     last: *const T,
-    /// How many of them, the last ones, were not in the group before.
-    fresh: usize,
+    /// Which of them to write: not those of the group before, nor others' of another band.
+    wanted: Range<usize>,
     /// Number of the first one's first output in its plane, and where it lies.
     o: usize,
     out: isize,
@@ -186,14 +186,14 @@ impl<T: Copy + Default, R: Reduce<T>> Threes<'_, '_, T, R> {
             let plane = self.plane::<N>(&part);
             let mut o = part.rows.start;
             while o < part.rows.end {
-                // The last group repeats some of the one before.
-                let first = o.min(rows.outputs - ROWS);
-                let fresh = part.rows.end.min(first + ROWS) - o;
-                let group = self.group(&plane, first, fresh);
+                // The last group has some rows of the one before, but where a part has no others.
+                let first = o.min(part.rows.end.max(ROWS) - ROWS);
+                let end = part.rows.end.min(first + ROWS);
+                let group = self.group(&plane, first, o - first..end - first);
                 // SAFETY: the vectors of these rows can be read; every task has planes, or parts of
                 // them, of its own, whose rows it writes in order.
                 unsafe { self.reduce_group::<V, PADDED, N, L, NUMBERS>(&group, scratch) };
-                o = first + ROWS;
+                o = end;
             }
         }
         let mut numbers = true;
@@ -224,7 +224,7 @@ impl<T: Copy + Default, R: Reduce<T>> Threes<'_, '_, T, R> {
 
     /// The windows of a plane from output row `first` on.
     #[inline(always)]
-    fn group(&mut self, plane: &Plane, first: usize, fresh: usize) -> Group<T> {
+    fn group(&mut self, plane: &Plane, first: usize, wanted: Range<usize>) -> Group<T> {
         let Grid { rows, columns, .. } = &self.problem.grid;
         let data = self.input.data();
         let last = first * STRIDE + (ROWS - 1) * STRIDE + TAPS - 1 - rows.before;
@@ -252,7 +252,7 @@ impl<T: Copy + Default, R: Reduce<T>> Threes<'_, '_, T, R> {
             first: if above { outside(base) } else { base },
             second: if above { base } else { base.wrapping_offset(step) },
             step,
-            fresh,
+            wanted,
             last: if below { outside(end) } else { end },
             o: first * columns.outputs,
             out: plane.out + first as isize * rows.output,
@@ -295,8 +295,7 @@ impl<T: Copy + Default, R: Reduce<T>> Threes<'_, '_, T, R> {
             let earlier = if column == 0 { &*nothing } else { &*before };
             macro_rules! row {
                 ($i:literal) => {
-                    // Those of the group before are done.
-                    if $i + group.fresh >= ROWS {
+                    if group.wanted.contains(&$i) {
                         let units = [&earlier.0[$i], &here.0[$i], &next.0[$i]];
                         let folded = self.along::<V, PADDED, N, L, NUMBERS>(units, column);
                         // SAFETY: the caller's promise; there is room for a vector of each row.

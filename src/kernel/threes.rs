@@ -172,7 +172,7 @@ impl<T: Copy + Default, R: Reduce<T>> Threes<'_, '_, T, R> {
         &mut self,
         band: usize,
     ) -> bool {
-        let (reduce, Grid { rows, columns, .. }) = (self.reduce, &self.problem.grid);
+        let (reduce, columns) = (self.reduce, &self.problem.grid.columns);
         let nothing = || Units([[reduce.identity(); N]; ROWS]);
         let mut scratch = Scratch {
             units: [nothing(), nothing(), nothing()],

@@ -11,6 +11,7 @@ use criterion::measurement::WallTime;
 use criterion::{
     BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main,
 };
+use half::f16;
 use poolnd::{Divisor, Execution, Geometry, Mean, View, ViewMut, Window, average_into, max_into};
 
 /// What a layer does with its windows.
@@ -38,13 +39,22 @@ fn layer(name: &'static str, kind: Kind, shape: &'static [usize], window: [i64; 
 fn layers() -> Vec<Layer> {
     use Kind::{Average, Max};
     vec![
+        layer("AlexNet 55", Max, &[1, 96, 55, 55], [3, 2, 0]),
+        layer("AlexNet 27", Max, &[1, 256, 27, 27], [3, 2, 0]),
+        layer("AlexNet 13", Max, &[1, 256, 13, 13], [3, 2, 0]),
         layer("ResNet-50 stem", Max, &[1, 64, 112, 112], [3, 2, 1]),
+        layer("photo", Max, &[1, 3, 224, 224], [2, 2, 0]),
         layer("VGG 224", Max, &[1, 64, 224, 224], [2, 2, 0]),
         layer("GoogLeNet 14", Max, &[1, 512, 14, 14], [3, 1, 1]),
         layer("GoogLeNet 7", Max, &[1, 832, 7, 7], [3, 1, 1]),
+        layer("VGG 14", Max, &[1, 512, 14, 14], [2, 2, 0]),
+        layer("YOLO SPP 5", Max, &[1, 512, 20, 20], [5, 1, 2]),
         layer("YOLO SPP 13", Max, &[1, 512, 20, 20], [13, 1, 6]),
         layer("3-D U-Net 28", Max, &[1, 32, 28, 28, 28], [2, 2, 0]),
         layer("Inception 35", Average, &[1, 256, 35, 35], [3, 1, 1]),
+        layer("Inception 17", Average, &[1, 768, 17, 17], [3, 1, 1]),
+        layer("Inception 8", Average, &[1, 1280, 8, 8], [3, 1, 1]),
+        layer("stride 2", Average, &[1, 64, 112, 112], [3, 2, 1]),
         layer("DenseNet transition", Average, &[1, 256, 56, 56], [2, 2, 0]),
         layer("ResNet-50 head", Average, &[1, 2048, 7, 7], [7, 7, 0]),
         layer("picture 5x5", Max, &[1, 1, 1080, 1920], [5, 1, 2]),
@@ -96,6 +106,9 @@ fn pooling(criterion: &mut Criterion) {
         for layer in layers() {
             bench(&mut group, &execution, &layer, |i| (i.wrapping_mul(40_503) >> 4) as u16 as f32);
             bench(&mut group, &execution, &layer, |i| (i.wrapping_mul(40_503) >> 4) as u8);
+            bench(&mut group, &execution, &layer, |i| {
+                f16::from_f32(f32::from((i.wrapping_mul(40_503) >> 4) as u8))
+            });
         }
         group.finish();
     }

@@ -77,6 +77,16 @@ pub(super) struct Part {
     pub(super) room: usize,
 }
 
+impl Part {
+    /// Results of output row `row` and after it that may be written in the order of the rows.
+    #[inline(always)]
+    pub(super) fn room_from(&self, row: usize) -> usize {
+        let n = self.columns.len();
+        let next = if self.room > n { n } else { 0 };
+        self.room + self.rows.start * next - row * next
+    }
+}
+
 impl Grid {
     /// None unless there are two pooled axes of such windows, and neighbouring columns.
     pub(super) fn new(geometry: &Geometry, strides: [&[isize]; 2]) -> Option<Self> {

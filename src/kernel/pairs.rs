@@ -73,14 +73,13 @@ impl<T: Copy + Default, R: Reduce<T>> Pairs<'_, '_, T, R> {
         let reach = skipped + 2 * if n < L { L } else { n };
         let last = self.input.data().len().checked_sub(reach);
         let mut met = [reduce.identity(); N];
-        for (i, o) in part.rows.clone().enumerate() {
+        for o in part.rows.clone() {
             // A row that stands for one outside is met twice.
             let taken = rows.clipped(&(o..o + 1));
             let row = |row: usize| at.wrapping_add_signed(row as isize * rows.input);
             let (above, below) = (row(taken.start), row(taken.end - 1));
             let out = plane + o as isize * rows.output;
-            let next = if part.room > columns.outputs { columns.outputs } else { 0 };
-            let room = part.room - i * next;
+            let room = part.room_from(o);
             let in_vectors = n > 0
                 && n.max(room - whole) >= L
                 && (R::IDEMPOTENT || taken.len() == 2)

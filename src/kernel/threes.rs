@@ -8,6 +8,7 @@ use std::ops::Range;
 use super::fold::ask_ahead;
 use super::grid::{Grid, Part, Side};
 use super::planes::offsets;
+use super::rows::ROWS;
 use super::tile::combined;
 use super::tiled::Tiled;
 use crate::View;
@@ -23,9 +24,6 @@ const TAPS: usize = 3;
 
 /// Rows between windows, and columns.
 const STRIDE: usize = 2;
-
-/// Windows below one another that are reduced together.
-pub(super) const ROWS: usize = 4;
 
 /// Rows that they reach.
 const REACH: usize = (ROWS - 1) * STRIDE + TAPS;
@@ -81,10 +79,6 @@ struct Plane {
     /// Elements of a row that vectors read, and the last place where so many can be read.
     reach: usize,
     last: Option<usize>,
-    /// Results from its first on that may be written in the order of the rows, and those of a row; or
-    /// those of each row, and none.
-    end: usize,
-    next: usize,
 }
 
 /// Windows below one another.
@@ -103,10 +97,12 @@ struct Group<T> {
     room: usize,
 }
 
-/// Folded rows of some columns as whole vectors. They are kept in memory, as the compiler would take
-/// tiles apart that a loop carries.
+/// Whole vectors. They are kept in memory, as the compiler would take tiles apart that a loop carries.
 #[repr(align(64))]
-struct Units<P, const N: usize>([[P; N]; ROWS]);
+struct Vectors<A>(A);
+
+/// The rows of a group, folded in some columns.
+type Units<P, const N: usize> = Vectors<[[P; N]; ROWS]>;
 
 /// Where a band's groups are reduced.
 struct Scratch<P, const N: usize> {
@@ -117,7 +113,7 @@ struct Scratch<P, const N: usize> {
     rest: Lanes,
     /// The last whole vector of each row.
     ends: Units<P, MOST>,
-    met: Units<P, N>,
+    met: Vectors<[P; N]>,
 }
 
 impl<T: Copy + Default, R: Reduce<T>> Work for Threes<'_, '_, T, R> {
@@ -173,13 +169,13 @@ impl<T: Copy + Default, R: Reduce<T>> Threes<'_, '_, T, R> {
         band: usize,
     ) -> bool {
         let (reduce, columns) = (self.reduce, &self.problem.grid.columns);
-        let nothing = || Units([[reduce.identity(); N]; ROWS]);
+        let nothing = || Vectors([[reduce.identity(); N]; ROWS]);
         let mut scratch = Scratch {
             units: [nothing(), nothing(), nothing()],
             nothing: nothing(),
             rest: Lanes::new(columns.outputs % L, 1),
-            ends: Units([[reduce.identity(); MOST]; ROWS]),
-            met: nothing(),
+            ends: Vectors([[reduce.identity(); MOST]; ROWS]),
+            met: Vectors([reduce.identity(); N]),
         };
         let scratch = black_box(&mut scratch);
         for part in self.problem.parts(band, &(0..columns.outputs)) {
@@ -189,7 +185,7 @@ impl<T: Copy + Default, R: Reduce<T>> Threes<'_, '_, T, R> {
                 // The last group has some rows of the one before, but where a part has no others.
                 let first = o.min(part.rows.end.max(ROWS) - ROWS);
                 let end = part.rows.end.min(first + ROWS);
-                let group = self.group(&plane, first, o - first..end - first);
+                let group = self.group((&plane, &part), first, o - first..end - first);
                 // SAFETY: the vectors of these rows can be read; every task has planes, or parts of
                 // them, of its own, whose rows it writes in order.
                 unsafe { self.reduce_group::<V, PADDED, N, L, NUMBERS>(&group, scratch) };
@@ -198,7 +194,7 @@ impl<T: Copy + Default, R: Reduce<T>> Threes<'_, '_, T, R> {
         }
         let mut numbers = true;
         if NUMBERS {
-            for &trace in &black_box(&scratch.met).0[0] {
+            for &trace in &black_box(&scratch.met).0 {
                 numbers &= reduce.are_numbers(trace);
             }
         }
@@ -210,21 +206,23 @@ impl<T: Copy + Default, R: Reduce<T>> Threes<'_, '_, T, R> {
     fn plane<const N: usize>(&self, part: &Part) -> Plane {
         let Grid { planes, columns, .. } = &self.problem.grid;
         let [offset, out] = offsets(planes, part.plane);
-        let next = if part.room > columns.outputs { columns.outputs } else { 0 };
         let reach = columns.len.next_multiple_of(N);
         Plane {
             at: self.input.origin().wrapping_add_signed(offset),
             out,
             reach,
             last: self.input.data().len().checked_sub(reach),
-            end: part.room + part.rows.start * next,
-            next,
         }
     }
 
-    /// The windows of a plane from output row `first` on.
+    /// The windows of a part of a plane from output row `first` on.
     #[inline(always)]
-    fn group(&mut self, plane: &Plane, first: usize, wanted: Range<usize>) -> Group<T> {
+    fn group(
+        &mut self,
+        (plane, part): (&Plane, &Part),
+        first: usize,
+        wanted: Range<usize>,
+    ) -> Group<T> {
         let Grid { rows, columns, .. } = &self.problem.grid;
         let data = self.input.data();
         let last = first * STRIDE + (ROWS - 1) * STRIDE + TAPS - 1 - rows.before;
@@ -256,7 +254,7 @@ impl<T: Copy + Default, R: Reduce<T>> Threes<'_, '_, T, R> {
             last: if below { outside(end) } else { end },
             o: first * columns.outputs,
             out: plane.out + first as isize * rows.output,
-            room: plane.end.saturating_sub(first * plane.next),
+            room: part.room_from(first),
         }
     }
 
@@ -281,14 +279,14 @@ impl<T: Copy + Default, R: Reduce<T>> Threes<'_, '_, T, R> {
         let (mut before, mut here, mut next) = (before, here, next);
         let ends = &mut ends.0;
         // SAFETY: the caller's promise.
-        here.0 = unsafe { self.folded::<N, NUMBERS>(group, 0, &mut met.0[0]) };
+        here.0 = unsafe { self.folded::<N, NUMBERS>(group, 0, &mut met.0) };
         let mut column = 0;
         loop {
             turn_by_turn();
             let from = (column + L) * STRIDE;
             if from < len {
                 // SAFETY: as above.
-                next.0 = unsafe { self.folded::<N, NUMBERS>(group, from, &mut met.0[0]) };
+                next.0 = unsafe { self.folded::<N, NUMBERS>(group, from, &mut met.0) };
             }
             load_and_store();
             let rest = n - column;

@@ -85,14 +85,14 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Walk<'_, '
             numbers &= self.fold::<V, L, NUMBERS>(&part);
         }
         if numbers && const { K == 0 } {
-            self.level::<L, NUMBERS>([self.problem.side, 1]);
+            self.level::<L, NUMBERS>();
         }
         if numbers {
             for part in self.problem.outputs(band, columns) {
                 match S {
-                    1 => self.slide::<V, L, L, NUMBERS>(&part),
-                    _ if columns.len() <= L / 2 => self.slide::<V, L, HALF, NUMBERS>(&part),
-                    _ => self.slide::<V, TWICE, L, NUMBERS>(&part),
+                    1 => self.slide::<L, L, NUMBERS>(&part),
+                    _ if columns.len() <= L / 2 => self.slide::<L, HALF, NUMBERS>(&part),
+                    _ => self.slide::<TWICE, L, NUMBERS>(&part),
                 }
             }
         }
@@ -270,9 +270,10 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Walk<'_, '
         }
     }
 
-    /// Folds neighbours of the line, how many and how far apart, into each element of the level.
+    /// Folds neighbours of the line into each element of the level.
     #[inline(always)]
-    fn level<const L: usize, const NUMBERS: bool>(&mut self, taps: [usize; 2]) {
+    fn level<const L: usize, const NUMBERS: bool>(&mut self) {
+        let taps = [self.problem.side, 1];
         let len = self.problem.band * self.problem.pitch;
         let (line, level) = self.line.split_at_mut(self.level);
         fold_neighbours::<T, R, L, NUMBERS>(self.reduce, line, level, taps, len);
@@ -280,16 +281,12 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Walk<'_, '
 
     /// Slides along folded rows to the outputs of a part.
     #[inline(always)]
-    fn slide<const V: usize, const N: usize, const L: usize, const NUMBERS: bool>(
-        &mut self,
-        part: &Part,
-    ) {
+    fn slide<const N: usize, const L: usize, const NUMBERS: bool>(&mut self, part: &Part) {
         let (problem, pitch) = (self.problem, self.problem.pitch);
         let (n, count, first) = (part.columns.len(), part.rows.len(), part.columns.start);
         let [_, plane] = offsets(&problem.grid.planes, part.plane);
         let out = plane + part.rows.start as isize * problem.grid.rows.output + first as isize;
-        let leveled = const { K == 0 };
-        let from = if leveled { self.level } else { 0 } + part.done * pitch;
+        let from = if const { K == 0 } { self.level } else { 0 } + part.done * pitch;
         let reach = n.next_multiple_of(L) * S + N + problem.grid.columns.kernel * problem.step;
         assert!(from + (count - 1) * pitch + reach <= self.line.len(), "the line holds a band");
         let mut column = 0;
@@ -307,7 +304,7 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Walk<'_, '
                 turn_by_turn();
                 let (from, o) = (from + i * pitch, o + i * problem.grid.columns.outputs);
                 // SAFETY: looked at above.
-                let results: [T; L] = unsafe { self.results::<V, N, L, NUMBERS>(from, o) };
+                let results: [T; L] = unsafe { self.results::<N, L, NUMBERS>(from, o) };
                 // SAFETY: every task has bands of its own, whose rows it writes in order.
                 let dst = unsafe { self.out.run(out + i as isize * problem.grid.rows.output, L) };
                 for l in 0..L {
@@ -317,7 +314,7 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Walk<'_, '
             for i in whole..count {
                 let (from, o) = (from + i * pitch, o + i * problem.grid.columns.outputs);
                 // SAFETY: as above.
-                let results: [T; L] = unsafe { self.results::<V, N, L, NUMBERS>(from, o) };
+                let results: [T; L] = unsafe { self.results::<N, L, NUMBERS>(from, o) };
                 // SAFETY: as above.
                 let dst = unsafe { self.out.run(out + i as isize * problem.grid.rows.output, n) };
                 for (dst, result) in dst.iter_mut().zip(results) {
@@ -336,7 +333,7 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Walk<'_, '
     /// # Safety
     /// These windows do not reach beyond the line.
     #[inline(always)]
-    unsafe fn results<const V: usize, const N: usize, const L: usize, const NUMBERS: bool>(
+    unsafe fn results<const N: usize, const L: usize, const NUMBERS: bool>(
         &self,
         from: usize,
         o: usize,

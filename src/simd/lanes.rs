@@ -99,6 +99,7 @@ fn picked_elements(two: [Bytes; 2], lanes: Bytes, size: usize) -> Bytes {
 
 /// Which words of two neighbouring vectors to pick, as many as are in one.
 #[repr(align(64))]
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
 pub(crate) struct Lanes([u32; WORDS]);
 
 impl Lanes {
@@ -138,11 +139,8 @@ pub(crate) unsafe fn slid<const V: usize, T: Copy, const L: usize>(
     assert!(size_of::<T>() == 4, "words");
     #[cfg(target_arch = "x86_64")]
     if const { V >= 64 && L == WORDS } {
-        // SAFETY: the caller's promise; the tiles are vectors, whose bits are moved and not looked at.
-        return unsafe {
-            let two = [std::mem::transmute_copy(here), std::mem::transmute_copy(next)];
-            std::mem::transmute_copy(&Lanes::new(by, 1).of(two))
-        };
+        // SAFETY: the caller's promise.
+        return unsafe { slid_by::<V, T, L>(here, next, &Lanes::new(by, 1), by) };
     }
     let mut out = *here;
     #[cfg(target_arch = "x86_64")]

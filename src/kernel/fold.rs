@@ -21,8 +21,9 @@ use crate::simd::{Work, dispatch, prefetch, turn_by_turn};
 use crate::view::{Shared, same_type};
 use crate::{Execution, Geometry, Level, View, ViewMut};
 
-/// Bytes that reading runs ahead of folding.
-pub(super) const AHEAD: usize = 3072;
+/// Bytes that reading runs ahead of folding: further than a group of rows, of which all are folded
+/// column by column, and no more than stays in a second-level cache.
+pub(super) const AHEAD: usize = 12 << 10;
 
 /// Reduces every window of `input` with `reduce` into `output`.
 pub(crate) fn pool<T: Copy + Default + Send + Sync + 'static, R: Reduce<T>>(

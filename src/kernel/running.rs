@@ -9,7 +9,7 @@ use super::scales::Scales;
 use super::tile::{VECTOR_BYTES, fold_neighbours, load_partials, onto, with_lanes};
 use crate::element::{Element, Mean};
 use crate::reduce::{Average, Divisor};
-use crate::simd::{Work, dispatch, load_tile, prefetch, store_tile, turn_by_turn};
+use crate::simd::{Work, dispatch, load_tile, prefetch_next, store_tile, turn_by_turn};
 use crate::sums::Accumulator;
 use crate::view::Shared;
 use crate::{Execution, Geometry, View, ViewMut};
@@ -190,7 +190,7 @@ impl<T: Element, A: Accumulator<T>> Run<'_, '_, T, A> {
             // SAFETY: looked at above.
             let mut sums: [A; L] = unsafe { load_tile(self.line, to + column) };
             if ENTERS {
-                prefetch(src, (enters + column).wrapping_add_signed(self.problem.grid.rows.input));
+                prefetch_next(src, (enters + column).wrapping_add_signed(self.problem.grid.rows.input));
                 // SAFETY: as above.
                 let row =
                     unsafe { load_partials::<T, _, L>(Average::<A>::NEW, src, enters + column) };

@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 use super::ScanRows;
 use super::tile::{combined, in_tiles, load_traced};
 use crate::reduce::Reduce;
-use crate::simd::{Work, load_and_store, load_tile, prefetch, store_tile};
+use crate::simd::{Work, load_and_store, load_tile, prefetch_next, store_tile};
 
 /// Folds rows of elements into one row of partial results per window.
 ///
@@ -165,7 +165,7 @@ impl<T: Copy, R: Reduce<T>, const NUMBERS: bool> ScanFold<'_, T, R, NUMBERS> {
     #[inline(always)]
     fn load<const L: usize>(&self, at: usize, met: &mut [R::Partial; L]) -> [R::Partial; L] {
         // Rows are pages apart, where nothing but this asks for the next tile in time.
-        prefetch(self.src, at.wrapping_add(L));
+        prefetch_next(self.src, at.wrapping_add(L));
         // SAFETY: there is room in all rows of these windows.
         unsafe { load_traced::<T, R, L, NUMBERS>(self.reduce, self.src, at, met) }
     }

@@ -345,13 +345,19 @@ impl<T: Copy + Default, R: Reduce<T>> Threes<'_, '_, T, R> {
                 reduce.load_tile::<N>(unsafe { load_tile(row, at) })
             }};
         }
-        macro_rules! inner {
-            ($i:literal) => {{
-                let row = group.second.wrapping_offset($i * step);
+        // The first row was the last of the group before, and asked for there.
+        macro_rules! other {
+            ($row:expr) => {{
+                let row = $row;
                 // SAFETY: as above.
                 ask_ahead::<T, N>(unsafe { std::slice::from_raw_parts(row, at + N) }, at);
                 load!(row)
             }};
+        }
+        macro_rules! inner {
+            ($i:literal) => {
+                other!(group.second.wrapping_offset($i * step))
+            };
         }
         macro_rules! traced {
             ($trace:expr, $row:expr) => {{
@@ -371,7 +377,7 @@ impl<T: Copy + Default, R: Reduce<T>> Threes<'_, '_, T, R> {
         }
         let (r0, r1, r2, r3, r4) = (load!(group.first), inner!(0), inner!(1), inner!(2), inner!(3));
         let (left, right) = (traced!(r0, r1), traced!(r2, r3));
-        let (r5, r6, r7, r8) = (inner!(4), inner!(5), inner!(6), load!(group.last));
+        let (r5, r6, r7, r8) = (inner!(4), inner!(5), inner!(6), other!(group.last));
         let more = traced!(traced!(r4, r5), traced!(r6, r7));
         let trace = traced!(traced!(traced!(left, right), more), r8);
         *met = traced!(*met, trace);

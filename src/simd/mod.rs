@@ -98,13 +98,26 @@ impl Level {
     }
 }
 
-/// Asks for the cache line of an element that will be read soon; wherever it is, nothing happens
-/// but that.
+/// Asks for the cache line of an element that will be read later, into the second-level cache: the
+/// first has room for few that are under way. Wherever it is, nothing happens but that.
 #[inline(always)]
 pub(crate) fn prefetch<T>(slice: &[T], at: usize) {
     let address = slice.as_ptr().wrapping_add(at);
     #[cfg(target_arch = "x86_64")]
     // SAFETY: SSE is part of x86-64, and a prefetch of any address is harmless.
+    unsafe {
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T1 }>(address.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = address;
+}
+
+/// [`prefetch`] of what is read next, into the first-level cache.
+#[inline(always)]
+pub(crate) fn prefetch_next<T>(slice: &[T], at: usize) {
+    let address = slice.as_ptr().wrapping_add(at);
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: as above.
     unsafe {
         std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(address.cast());
     }

@@ -1,7 +1,9 @@
 //! How work is split over threads, and when it is not.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::simd::last_level_cache;
 #[cfg(feature = "rayon")]
 use crate::team::share;
 use crate::{Level, Team};
@@ -26,6 +28,8 @@ const TASKS_PER_THREAD: usize = 4;
 pub struct Execution<'p> {
     level: Level,
     threads: Threads<'p>,
+    /// Bytes of a call from which on its results are streamed.
+    streamed_from: usize,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -44,7 +48,7 @@ impl Default for Execution<'_> {
         let threads = Threads::Current;
         #[cfg(not(feature = "rayon"))]
         let threads = Threads::One;
-        Self { level: Level::best(), threads }
+        Self { level: Level::best(), threads, streamed_from: streamed_from() }
     }
 }
 
@@ -77,6 +81,20 @@ impl<'p> Execution<'p> {
     pub fn level(self, level: Level) -> Self {
         let level = if level.is_supported() { level } else { self.level };
         Self { level, ..self }
+    }
+
+    /// The same, but results of calls that move at least `bytes` bytes of input and output are written
+    /// past the caches. Without this it is three quarters of the last-level cache: what is larger
+    /// would not be found there by whoever reads it next, and a cache would first read what is
+    /// overwritten. `usize::MAX` is for results that are read at once, in the order they are written.
+    #[must_use]
+    pub fn streamed_from(self, bytes: usize) -> Self {
+        Self { streamed_from: bytes, ..self }
+    }
+
+    /// Whether results of a call that moves `bytes` bytes are to be streamed.
+    pub(crate) fn streams(&self, bytes: usize) -> bool {
+        bytes >= self.streamed_from
     }
 
     /// The same instruction set on the calling thread alone.
@@ -141,4 +159,10 @@ impl<'p> Execution<'p> {
             }),
         }
     }
+}
+
+/// Three quarters of the last-level cache, if that is known. Looked up once.
+fn streamed_from() -> usize {
+    static BYTES: OnceLock<usize> = OnceLock::new();
+    *BYTES.get_or_init(|| last_level_cache().map_or(usize::MAX, |bytes| bytes / 4 * 3))
 }

@@ -278,6 +278,11 @@ impl<T> Shared<T> {
         Self(scratch.as_mut_ptr())
     }
 
+    /// The same memory, whose first element is found at `offset`.
+    pub(crate) fn starting_at(self, offset: isize) -> Self {
+        Self(self.0.wrapping_offset(offset.wrapping_neg()))
+    }
+
     /// `len` neighbours from `offset` on, counted from element `[0, 0, ...]`.
     ///
     /// # Safety
@@ -286,7 +291,7 @@ impl<T> Shared<T> {
     #[inline(always)]
     pub(crate) unsafe fn run<'a>(self, offset: isize, len: usize) -> &'a mut [MaybeUninit<T>] {
         // SAFETY: the caller's promise.
-        unsafe { std::slice::from_raw_parts_mut(self.0.offset(offset), len) }
+        unsafe { std::slice::from_raw_parts_mut(self.0.wrapping_offset(offset), len) }
     }
 }
 

@@ -6,9 +6,11 @@ use std::hint::black_box;
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
+use super::Target;
 use super::fold::AHEAD;
 use super::grid::Part;
 use super::planes::offsets;
+use super::streamed::pieces;
 use super::tile::{VECTOR_BYTES, with_lanes};
 use super::tiled::Tiled;
 use crate::element::{Element, Ordered, Position};
@@ -17,6 +19,9 @@ use crate::simd::{Work, dispatch, load_tile, prefetch, store_tile, turn_by_turn}
 use crate::view::{Shared, even_and_odd};
 use crate::{Execution, Geometry, View, ViewMut};
 
+/// Maxima, and their positions.
+type Out<T> = (Shared<T>, Shared<i64>);
+
 /// Pools `input` into `maxima` and their positions, with distances in windows kept in lanes of `P`,
 /// if there is a kernel for these windows; gives whether there is.
 pub(crate) fn pool<T: Element, P: Position>(
@@ -24,7 +29,7 @@ pub(crate) fn pool<T: Element, P: Position>(
     geometry: &Geometry,
     input: &View<'_, T>,
     maxima: &ViewMut<'_, T>,
-    out: (Shared<T>, Shared<i64>),
+    out: Out<T>,
 ) -> bool {
     let level = execution.chosen_level();
     let known = |kernel, stride, _| matches!((kernel, stride), (2, 2) | (3, 1 | 2));
@@ -41,8 +46,11 @@ pub(crate) fn pool<T: Element, P: Position>(
     let problem = &problem;
     let bands = problem.bands();
     let tasks = problem.grid.tasks(execution, size_of::<T>(), bands);
+    let written = size_of::<T>() + size_of::<i64>();
+    let streams = problem.grid.streams(execution, [size_of::<T>(), written]);
     execution.run(tasks, |task| {
         let bands = task * bands / tasks..(task + 1) * bands / tasks;
+        let mut streamed = Out::<T>::streamed(level, streams);
         let lanes = VECTOR_BYTES / size_of::<P>();
         let (kernel, stride) = (problem.grid.rows.kernel, problem.grid.rows.stride);
         let pitch = problem.strip.next_multiple_of(lanes);
@@ -52,29 +60,36 @@ pub(crate) fn pool<T: Element, P: Position>(
         let values = &mut vec![T::Ordered::LOWEST; pitch * height][..];
         let positions = &mut vec![P::NONE; pitch * height][..];
         let spare = &mut (vec![MaybeUninit::uninit(); lanes], vec![MaybeUninit::uninit(); lanes]);
-        macro_rules! walk {
-            ($K:expr, $S:expr) => {
-                dispatch(
-                    level,
-                    ArgWalk::<T, P, $K, $S> {
-                        problem,
-                        bands,
-                        input,
-                        out,
-                        pitch,
-                        row_pitch,
-                        copies,
-                        values,
-                        positions,
-                        spare,
-                    },
-                )
+        for bands in pieces(streams, bands, problem.band * problem.grid.columns.outputs * written) {
+            let run = problem.run(&bands);
+            let pool = |out| {
+                macro_rules! walk {
+                    ($K:expr, $S:expr) => {
+                        dispatch(
+                            level,
+                            ArgWalk::<T, P, $K, $S> {
+                                problem,
+                                bands,
+                                input,
+                                out,
+                                pitch,
+                                row_pitch,
+                                copies,
+                                values,
+                                positions,
+                                spare,
+                            },
+                        )
+                    };
+                }
+                match (kernel, stride) {
+                    (2, _) => walk!(2, 2),
+                    (_, 1) => walk!(3, 1),
+                    _ => walk!(3, 2),
+                }
             };
-        }
-        match (kernel, stride) {
-            (2, _) => walk!(2, 2),
-            (_, 1) => walk!(3, 1),
-            _ => walk!(3, 2),
+            // SAFETY: every task has bands of its own, of which all results are written.
+            unsafe { out.fill(&mut streamed, run, pool) };
         }
     });
     true
@@ -101,7 +116,7 @@ struct ArgWalk<'a, 'v, T: Element, P, const K: usize, const S: usize> {
     problem: &'a Tiled<()>,
     bands: Range<usize>,
     input: &'a View<'v, T>,
-    out: (Shared<T>, Shared<i64>),
+    out: Out<T>,
     /// The rows of a part, `row_pitch` elements each: all of them are copied before the first is
     /// read, because a load that two stores have just written waits for both.
     row_pitch: usize,

@@ -4,6 +4,8 @@
 
 use smallvec::SmallVec;
 
+use super::streamed::Run;
+
 /// Rows that are folded at a time: more would leave the cache's associativity behind.
 pub(crate) const ROWS_AT_ONCE: usize = 16;
 
@@ -168,5 +170,12 @@ impl Band {
             row.room = outputs + beyond;
             next = Some((row.out, row.room));
         }
+    }
+    /// All results, if they follow one another; those of each row begin `first` elements after it.
+    pub(crate) fn run(&self, first: isize) -> Option<Run> {
+        let (upper, lower) = (self.rows.first()?, self.rows.last()?);
+        let (at, len) = (upper.out, upper.room);
+        let follow = len > 0 && lower.out + lower.room as isize == at + len as isize;
+        follow.then_some(Run { at: at + self.out_base + first, len })
     }
 }

@@ -12,6 +12,7 @@ use smallvec::SmallVec;
 use super::fold::Fold;
 use super::planes::{Axes, merged, offsets, volume};
 use super::scales::{Scales, repeated};
+use super::streamed::{Run, Streamed};
 use super::tile::{VECTOR_BYTES, in_tiles};
 use crate::reduce::{Divisor, Reduce};
 use crate::simd::{Work, dispatch};
@@ -179,21 +180,27 @@ impl<S: Copy> Flat<S> {
         let chunks = self.run.div_ceil(CHUNK);
         let grains = volume(&self.outer) * chunks;
         let bytes = 2 * volume(&self.outer) * self.run * size_of::<T>();
-        let tasks = execution.tasks(bytes).min(grains);
+        let (tasks, streams) = (execution.tasks(bytes).min(grains), execution.streams(bytes));
         execution.run(tasks, |task| {
             let mut line = vec![fold.reduce.identity(); self.line_len()];
             let mut staged = Vec::new();
+            let mut streamed = Streamed::new(fold.level, streams);
             for grain in task * grains / tasks..(task + 1) * grains / tasks {
                 let [at, out_at] = offsets(&self.outer, grain / chunks);
                 let first = grain % chunks * CHUNK;
                 let count = CHUNK.min(self.run - first);
                 let at = input.origin() as isize + at + first as isize;
                 let (src, start) = self.readable(input.data(), at, count, &mut staged);
-                // SAFETY: every chunk has outputs of its own.
-                let dst = unsafe { out.run(out_at + first as isize, count) };
-                let line = &mut line;
-                let reduce = fold.reduce;
-                dispatch(fold.level, FoldFlat { reduce, flat: self, src, start, first, line, dst });
+                let run = Run { at: out_at + first as isize, len: count };
+                let (line, reduce) = (&mut line, fold.reduce);
+                let pool = |out: Shared<T>| {
+                    // SAFETY: every chunk has outputs of its own.
+                    let dst = unsafe { out.run(run.at, count) };
+                    let flat = self;
+                    dispatch(fold.level, FoldFlat { reduce, flat, src, start, first, line, dst });
+                };
+                // SAFETY: as above, and all of them are written.
+                unsafe { streamed.fill(out, run, pool) };
             }
         });
     }

@@ -13,6 +13,7 @@ use super::line::{Apart, Slide, Stretch};
 use super::plan::Traits;
 use super::scan::ScanFold;
 use super::slide::{Along, Elements, FoldInParts, FoldLevels, FoldRuns};
+use super::streamed::{Run, Streamed};
 use super::tile::{VECTOR_BYTES, in_tiles, onto, tiles, with_lanes};
 use super::tiled::{Tiled, is_walked};
 use super::{Kernel, Rows, ScanRows, Target, small, sweep};
@@ -302,6 +303,7 @@ impl<R> Fold<R> {
 
 impl<T: Copy + Send + Sync> Target for Shared<T> {
     type Store = Vec<MaybeUninit<T>>;
+    type Streamed = Streamed<T>;
 
     fn over(store: &mut Self::Store, len: usize) -> Self {
         if store.len() < len {
@@ -320,6 +322,15 @@ impl<T: Copy + Send + Sync> Target for Shared<T> {
     ) {
         // SAFETY: the caller's promise.
         unsafe { super::lanes::scatter(&store[first..], self, at, strides, shape) }
+    }
+
+    fn streamed(level: Level, streams: bool) -> Streamed<T> {
+        Streamed::new(level, streams)
+    }
+
+    unsafe fn fill(self, streamed: &mut Streamed<T>, run: Run, fill: impl FnOnce(Self)) {
+        // SAFETY: the caller's promise.
+        unsafe { streamed.fill(self, run, fill) }
     }
 }
 

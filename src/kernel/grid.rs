@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::planes::{Axes, merged, volume};
+use super::streamed::Run;
 use crate::window::{Axis, Rule};
 use crate::{Execution, Geometry};
 
@@ -118,9 +119,24 @@ impl Grid {
 
     /// Tasks to share the work, of elements of `size` bytes, in that can be cut into `pieces`.
     pub(super) fn tasks(&self, execution: &Execution<'_>, size: usize, pieces: usize) -> usize {
+        execution.tasks(self.bytes([size; 2])).min(pieces)
+    }
+
+    /// Whether results, of as many bytes as the `written` elements are of, are to be streamed, and can be.
+    pub(super) fn streams(&self, execution: &Execution<'_>, [read, written]: [usize; 2]) -> bool {
+        self.runs_on && execution.streams(self.bytes([read, written]))
+    }
+
+    /// Bytes of input and output, whose elements are of as many bytes each.
+    fn bytes(&self, [read, written]: [usize; 2]) -> usize {
         let Self { planes, rows, columns, .. } = self;
-        let (read, written) = (rows.len * columns.len, rows.outputs * columns.outputs);
-        execution.tasks(volume(planes) * (read + written) * size).min(pieces)
+        volume(planes) * (rows.len * columns.len * read + rows.outputs * columns.outputs * written)
+    }
+
+    /// The results of output rows that are counted through all planes, if they follow one another.
+    pub(super) fn run(&self, rows: &Range<usize>) -> Run {
+        let n = self.columns.outputs;
+        Run { at: (rows.start * n) as isize, len: rows.len() * n }
     }
 
     /// The parts, one in each plane, of `columns` of output rows that are counted through all planes;

@@ -40,6 +40,7 @@ mod pairs;
 pub(crate) mod picked;
 mod plan;
 pub(crate) mod planes;
+mod pointed;
 #[allow(unsafe_code)]
 mod rows;
 #[allow(unsafe_code)]
@@ -57,11 +58,14 @@ mod small;
 pub(crate) mod spread;
 mod staged;
 #[allow(unsafe_code)]
+pub(crate) mod streamed;
+#[allow(unsafe_code)]
 mod sweep;
 #[allow(unsafe_code)]
 mod threes;
 #[allow(unsafe_code)]
 mod tile;
+#[allow(unsafe_code)]
 mod tiled;
 #[allow(unsafe_code)]
 mod walk;
@@ -74,7 +78,10 @@ use std::ops::Range;
 use band::Band;
 use line::Slide;
 use plan::Traits;
+use streamed::Run;
 pub(crate) use sweep::pool;
+
+use crate::Level;
 
 /// The element side of a sweep. Positions and lengths count elements.
 pub(crate) trait Kernel<T>: Copy + Send + Sync {
@@ -180,6 +187,8 @@ impl ScanRows {
 pub(crate) trait Target: Copy + Send + Sync {
     /// Scratch memory in the same form.
     type Store: Default;
+    /// Where a task collects results, if it streams them.
+    type Streamed;
 
     /// A handle to at least `len` elements of scratch.
     fn over(store: &mut Self::Store, len: usize) -> Self;
@@ -199,4 +208,15 @@ pub(crate) trait Target: Copy + Send + Sync {
         strides: [isize; 2],
         shape: [usize; 2],
     );
+
+    /// [`Self::Streamed`] for a task that does so, or does not.
+    fn streamed(level: Level, streams: bool) -> Self::Streamed;
+
+    /// Calls `fill` with a handle to the results of `run`, and streams what it writes.
+    ///
+    /// # Safety
+    /// They are elements of this target that nothing else holds, and all that `fill` writes, with
+    /// nothing left out.
+    #[allow(unsafe_code)]
+    unsafe fn fill(self, streamed: &mut Self::Streamed, run: Run, fill: impl FnOnce(Self));
 }

@@ -190,7 +190,10 @@ impl<T: Element, A: Accumulator<T>> Run<'_, '_, T, A> {
             // SAFETY: looked at above.
             let mut sums: [A; L] = unsafe { load_tile(self.line, to + column) };
             if ENTERS {
-                prefetch_next(src, (enters + column).wrapping_add_signed(self.problem.grid.rows.input));
+                prefetch_next(
+                    src,
+                    (enters + column).wrapping_add_signed(self.problem.grid.rows.input),
+                );
                 // SAFETY: as above.
                 let row =
                     unsafe { load_partials::<T, _, L>(Average::<A>::NEW, src, enters + column) };

@@ -3,17 +3,16 @@
 use std::mem::MaybeUninit;
 
 use super::disjoint::{Disjoint, Put};
-use super::fold::{AHEAD, ask_ahead};
+use super::fold::ask_ahead;
 use super::overlapping::Overlapping;
-use super::planes::{Axes, Block, Planes, merged, offsets, rows, volume};
+use super::planes::Block;
+use super::pointed::{Pointed, Runs};
+use super::streamed::{Run, Streamed};
 use super::tile::in_tiles;
-use crate::geometry::{Dims, count};
-use crate::simd::{Work, dispatch, load_tile, prefetch, store_tile};
+use crate::geometry::Dims;
+use crate::simd::{Work, dispatch, load_tile, store_tile};
 use crate::view::Shared;
 use crate::{Execution, Level, PoolError, View, ViewMut};
-
-/// Positions that a cache line holds.
-const LINE: usize = 8;
 
 /// Elements that are cleared between asking for others.
 const FILLED: usize = 256;
@@ -86,150 +85,8 @@ impl Windows {
 const LOADED: usize = 1024;
 const FEW: usize = 16;
 
-/// What could be moved while one position is looked at, its own bytes with it.
-const POSITION_BYTES: usize = 32;
-
-/// A plane that positions point into, and the arrays that are walked beside it.
-struct Pointed {
-    planes: Planes<3>,
-    /// The axes of the plane itself.
-    plane: Axes<1>,
-    /// The axes of the positions' plane, in the positions and in the other array.
-    walk: Axes<2>,
-    volume: usize,
-    /// What could be moved meanwhile.
-    bytes: usize,
-}
-
-/// An array's shape and strides.
-type Layout<'a> = (&'a [usize], &'a [isize]);
-
-impl Pointed {
-    /// Of elements of `element` bytes, for which `beside` bytes are kept in scratch.
-    fn new(
-        axes: &[usize],
-        (plane, plane_strides): Layout<'_>,
-        (positions, index_strides): Layout<'_>,
-        strides: &[isize],
-        [element, beside]: [usize; 2],
-    ) -> Result<Self, PoolError> {
-        let pooled = |axis: usize| axes.contains(&axis);
-        let own: Axes<1> = merged(plane, [plane_strides], pooled);
-        let volume = volume(&own);
-        let all = [plane_strides, index_strides, strides];
-        let walk = merged(positions, [index_strides, strides], pooled);
-        Ok(Self {
-            planes: Planes::new(axes, plane, all, volume.saturating_mul(element + beside)),
-            plane: own,
-            walk,
-            volume,
-            bytes: count(plane)? * element + count(positions)? * (element + POSITION_BYTES),
-        })
-    }
-
-    /// Whether elements of both planes follow one another.
-    fn is_in_order(&self) -> bool {
-        matches!((&self.plane[..], &self.walk[..]), ([(_, [1])], [(_, [1, 1])]))
-    }
-
-    /// Calls `visit` with runs of positions of a block, the offset of their neighbours in the other
-    /// array, and how many lanes later each is than the one before.
-    #[inline(always)]
-    fn each<'i>(
-        &self,
-        block: Block<3>,
-        indices: &View<'i, i64>,
-        mut visit: impl FnMut(&'i [i64], isize, usize) -> Result<(), PoolError>,
-    ) -> Result<(), PoolError> {
-        let (lanes, [_, from, beside]) = (block.lanes, block.at);
-        for ([from, beside], len, steps) in rows(&self.walk, [from, beside]) {
-            let contiguous = lanes == 1 && steps == [1, 1];
-            let (runs, len, lane_step) = if contiguous { (1, len, 0) } else { (len, lanes, 1) };
-            for i in 0..runs as isize {
-                let at = indices.origin().wrapping_add_signed(from + i * steps[0]);
-                visit(&indices.data()[at..at + len], beside + i * steps[1], lane_step)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Calls `visit` with the number of every position in a run, and the element it points to.
-    ///
-    /// A position outside the plane is an error, and -1 is one unless it `skips`.
-    #[inline(always)]
-    fn checked(
-        &self,
-        run: &[i64],
-        skips: bool,
-        mut visit: impl FnMut(usize, usize),
-    ) -> Result<(), PoolError> {
-        let volume = self.volume;
-        for (line, indices) in run.chunks(LINE).enumerate() {
-            prefetch(run, line * LINE + AHEAD / size_of::<i64>());
-            for (i, &index) in indices.iter().enumerate() {
-                if (index as u64) < volume as u64 {
-                    visit(line * LINE + i, index as usize);
-                } else if !(skips && index == -1) {
-                    return Err(PoolError::IndexOutside { index, volume });
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// [`Self::checked`] with the offset of the element in a block's planes.
-    #[inline(always)]
-    fn placed(
-        &self,
-        run: &[i64],
-        skips: bool,
-        at: isize,
-        lane_step: usize,
-        mut visit: impl FnMut(usize, isize),
-    ) -> Result<(), PoolError> {
-        match self.plane[..] {
-            [] | [_] => {
-                let step = self.plane.first().map_or(1, |&(_, [step])| step);
-                self.checked(run, skips, |i, element| {
-                    visit(i, at + (i * lane_step) as isize + element as isize * step);
-                })
-            }
-            _ => self.checked(run, skips, |i, element| {
-                visit(i, at + (i * lane_step) as isize + offsets(&self.plane, element)[0]);
-            }),
-        }
-    }
-
-    /// A block's planes in order, as runs of neighbours.
-    #[inline(always)]
-    fn runs(&self, block: Block<3>) -> impl Iterator<Item = Runs> {
-        let lanes = block.lanes;
-        rows(&self.plane, [block.at[0]]).map(move |([at], len, [step])| {
-            if step == lanes as isize {
-                Runs { at, runs: 1, step: 0, len: len * lanes }
-            } else {
-                Runs { at, runs: len, step, len: lanes }
-            }
-        })
-    }
-}
-
-/// `runs` stretches of `len` neighbours, `step` apart.
-#[derive(Debug, Clone, Copy)]
-struct Runs {
-    at: isize,
-    runs: usize,
-    step: isize,
-    len: usize,
-}
-
-impl Runs {
-    /// Offset and place among all elements of every stretch.
-    #[inline(always)]
-    fn each(self) -> impl Iterator<Item = (isize, usize)> {
-        (0..self.runs).map(move |run| (self.at + run as isize * self.step, run * self.len))
-    }
-}
+/// Planes that are collected before they are streamed: a part of a second-level cache.
+const STAGED_BYTES: usize = 256 << 10;
 
 /// Puts every source element at its position in a plane, and zero elsewhere.
 ///
@@ -258,11 +115,17 @@ pub(crate) fn scatter<T: Copy + Default + Send + Sync, M: Meet<T>>(
     let scatter = Scatter { pointed, source, indices, out: target.shared(), skips, meet };
     // Neighbouring planes are alike: where elements met once, later planes are summed at once, and
     // windows that were not those of a plane are not those of the next.
-    let start = || (Vec::new(), Vec::new(), false, &suggested[..]);
-    pointed.planes.each(execution, pointed.bytes, start, |(sums, loaded, meets, windows), block| {
+    let streams = pointed.volume.saturating_mul(size_of::<T>()) <= STAGED_BYTES
+        && execution.streams(pointed.moved);
+    let start = || {
+        let streamed = Streamed::new(level, streams);
+        (Vec::new(), Vec::new(), false, &suggested[..], streamed)
+    };
+    pointed.planes.each(execution, pointed.bytes, start, |state, block| {
+        let (sums, loaded, meets, windows, streamed) = state;
         let mut is_zeroed = is_zeroed;
         while let Some((first, others)) = windows.split_first().filter(|_| block.lanes == 1) {
-            if scatter.put(level, first, block) {
+            if scatter.put(level, first, block, streamed) {
                 return Ok(());
             }
             (*windows, is_zeroed) = (others, false);
@@ -296,21 +159,31 @@ impl<T: Copy + Default + Send + Sync, M: Meet<T>> Scatter<'_, T, M> {
     }
 
     /// Writes the plane of a block row by row; gives whether its windows are those.
-    fn put(&self, level: Level, windows: &Windows, block: Block<3>) -> bool {
+    fn put(
+        &self,
+        level: Level,
+        windows: &Windows,
+        block: Block<3>,
+        streamed: &mut Streamed<T>,
+    ) -> bool {
         let Self { pointed, indices, out, meet, .. } = *self;
         let [at, from, beside] = block.at;
         let Some(&(len, _)) = pointed.walk.first() else { return false };
         let first = indices.origin().wrapping_add_signed(from);
         let (elements, positions) = (self.elements(beside, len), &indices.data()[first..][..len]);
-        let plane = Plane { elements, positions, out, at };
-        match windows {
-            Windows::Disjoint(windows) => {
-                let mut done = false;
-                dispatch(level, Put { windows, meet, plane, done: &mut done });
-                done
+        let mut done = false;
+        let put = |out| {
+            let plane = Plane { elements, positions, out, at };
+            match windows {
+                Windows::Disjoint(windows) => {
+                    dispatch(level, Put { windows, meet, plane, done: &mut done });
+                }
+                Windows::Overlapping(windows) => done = meet.join_rows(level, *windows, plane),
             }
-            Windows::Overlapping(windows) => meet.join_rows(level, *windows, plane),
-        }
+        };
+        // SAFETY: a plane of this task's own, of which all is written if its windows are those.
+        unsafe { streamed.fill(out, Run { at, len: pointed.volume }, put) };
+        done
     }
 
     /// Writes elements straight to the block's planes, which may be zeros already. Returns whether

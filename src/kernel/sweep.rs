@@ -43,11 +43,13 @@ pub(crate) fn pool<T: Copy + Send + Sync + Default, K: Kernel<T>>(
     let result = if plan.direct { size } else { size.max(RESULT_BYTES) };
     let bytes = volume.saturating_mul(size).saturating_add(elements.saturating_mul(result));
     let tasks = execution.tasks(bytes).min(grains);
+    let streams = execution.streams((volume + elements).saturating_mul(size));
+    let level = execution.chosen_level();
     execution.run(tasks, |task| {
         let (data, origin) = (input.data(), input.origin());
         let range = task * grains / tasks * grain..(task + 1) * grains / tasks * grain;
         let sweep = Sweep { kernel, plan: &plan, data, origin, out };
-        sweep.run(range);
+        sweep.run(range, K::Out::streamed(level, streams));
     });
 }
 
@@ -83,6 +85,7 @@ struct Scratch<T, K: Kernel<T>> {
     laid_out: Option<(usize, usize)>,
     planes: Vec<T>,
     results: <K::Out as Target>::Store,
+    streamed: <K::Out as Target>::Streamed,
 }
 
 /// A row of outputs on its way through the blocks.
@@ -97,7 +100,7 @@ struct Cursor {
 
 impl<T: Copy + Default, K: Kernel<T>> Sweep<'_, '_, T, K> {
     /// Sweeps a range of output rows, counted over rows, chunks and blocks, rows innermost.
-    fn run(self, range: Range<usize>) {
+    fn run(self, range: Range<usize>, streamed: <K::Out as Target>::Streamed) {
         let plan = self.plan;
         let mut scratch = Scratch::<T, K> {
             line: self.kernel.line(plan.line_len()),
@@ -106,6 +109,7 @@ impl<T: Copy + Default, K: Kernel<T>> Sweep<'_, '_, T, K> {
             laid_out: None,
             planes: Vec::new(),
             results: Default::default(),
+            streamed,
         };
         let rows = plan.output_rows();
         let mut at = range.start;
@@ -229,7 +233,7 @@ impl<T: Copy + Default, K: Kernel<T>> Sweep<'_, '_, T, K> {
         let plan = self.plan;
         self.lay_out(chunk, place.lanes, scratch);
         let chunk = &plan.chunks[chunk];
-        let Scratch { line, bands, stretches, .. } = scratch;
+        let Scratch { line, bands, stretches, streamed, .. } = scratch;
         let slide = Slide {
             axis: plan.columns.axis,
             chunk,
@@ -250,8 +254,15 @@ impl<T: Copy + Default, K: Kernel<T>> Sweep<'_, '_, T, K> {
             numbers: false,
             empty: plan.has_empty.then_some(plan.volume),
         };
-        let pool = |band: &Band, scan: Option<ScanRows>, line: &mut K::Line| {
-            self.pool_band(src, place, &slide, band, scan, line, out);
+        let first = chunk.outputs.start as isize * slide.out_stride;
+        let mut pool = |band: &Band, scan: Option<ScanRows>, line: &mut K::Line| {
+            let mut pool = |out| self.pool_band(src, place, &slide, band, scan, line, out);
+            match band.run(first).filter(|_| !plan.gathered) {
+                // SAFETY: the sweep hands every output position to one task only, which writes all
+                // of a band's.
+                Some(run) => unsafe { out.fill(streamed, run, pool) },
+                None => pool(out),
+            }
         };
         let mut rest = count;
         if let Some(period) = self.period(cursor, count) {

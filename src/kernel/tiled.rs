@@ -8,6 +8,7 @@ use super::grid::{Grid, Part};
 use super::pairs::Pairs;
 use super::rows::{MANY, ROWS};
 use super::scales::Scales;
+use super::streamed::{Run, Streamed, pieces};
 use super::threes::{self, Threes};
 use super::tile::VECTOR_BYTES;
 use super::walk::Walk;
@@ -65,6 +66,15 @@ fn is_full<T, P>(kernel: usize, columns: usize) -> bool {
 /// Whether no kernel is compiled for windows of this size alone.
 fn is_long(kernel: usize) -> bool {
     !matches!(kernel, 2 | 3 | 5 | 7)
+}
+
+/// Where a task folds.
+struct Scratch<T, P> {
+    /// Folded rows, and from where on those of a level are.
+    line: Vec<P>,
+    level: usize,
+    /// Rows of the input whose vectors would not lie in the array.
+    staged: Vec<T>,
 }
 
 /// A problem of small square windows.
@@ -149,47 +159,81 @@ impl<S: Copy> Tiled<S> {
     ) where
         S: Send + Sync,
     {
-        let bands = self.bands();
-        let tasks = self.grid.tasks(execution, size_of::<T>(), bands);
-        let reduce = fold.reduce;
-        let are_threes = self.are_threes::<R::Partial>();
-        let inside = if are_threes { threes::inside(&self.grid.columns) } else { Vec::new() };
+        let (bands, size) = (self.bands(), size_of::<T>());
+        let tasks = self.grid.tasks(execution, size, bands);
+        let streams = self.grid.streams(execution, [size; 2]);
+        let inside = match self.are_threes::<R::Partial>() {
+            true => threes::inside(&self.grid.columns),
+            false => Vec::new(),
+        };
         execution.run(tasks, |task| {
             let bands = task * bands / tasks..(task + 1) * bands / tasks;
-            if self.grid.rows.kernel == 2 {
-                let problem = self;
-                return dispatch(fold.level, Pairs { reduce, problem, bands, input, out });
-            }
-            if are_threes {
-                let (problem, inside) = (self, &inside[..]);
-                let staged = &mut vec![T::default(); threes::room(self.grid.columns.len)];
-                let work = Threes { reduce, problem, bands, input, out, inside, staged };
-                return match const { threes::are_for::<R::Partial>() } {
-                    true => dispatch(fold.level, work),
-                    false => unreachable!("walked"),
-                };
-            }
-            let len = self.pitch * self.band + 8 * VECTOR_BYTES / size_of::<R::Partial>();
-            let leveled = is_long(self.grid.rows.kernel);
-            let (level, len) = if leveled { (len, 2 * len) } else { (0, len) };
-            let (mut line, mut staged) = (vec![reduce.identity(); len], Vec::new());
-            let (line, staged) = (&mut line[..], &mut staged);
-            macro_rules! walk {
-                ($K:expr, $S:expr) => {{
-                    let problem = self;
-                    let walk = Walk { reduce, problem, bands, input, out, line, level, staged };
-                    dispatch::<Walk<'_, '_, T, R, $K, $S>>(fold.level, walk);
-                }};
-            }
-            match (self.grid.rows.kernel, self.grid.rows.stride) {
-                (3, 1) => walk!(3, 1),
-                (3, 2) if const { !threes::are_for::<R::Partial>() } => walk!(3, 2),
-                (5, 1) => walk!(5, 1),
-                (7, 1) => walk!(7, 1),
-                (4.., 1) if R::IDEMPOTENT => walk!(0, 1),
-                _ => unreachable!("not walked"),
+            let mut scratch = self.scratch::<T, R>(fold.reduce);
+            let mut streamed = Streamed::new(fold.level, streams);
+            for bands in pieces(streams, bands, self.band * self.grid.columns.outputs * size) {
+                let run = self.run(&bands);
+                let pool = |out| self.pool_bands(fold, bands, input, out, &inside, &mut scratch);
+                // SAFETY: every task has bands of its own, of which all results are written.
+                unsafe { streamed.fill(out, run, pool) };
             }
         });
+    }
+
+    /// What a task keeps between its bands.
+    fn scratch<T: Copy + Default, R: Reduce<T, Scale = S>>(
+        &self,
+        reduce: R,
+    ) -> Scratch<T, R::Partial> {
+        let kernel = self.grid.rows.kernel;
+        let line = self.pitch * self.band + 8 * VECTOR_BYTES / size_of::<R::Partial>();
+        let (line, level) = match () {
+            _ if kernel == 2 || self.are_threes::<R::Partial>() => (0, 0),
+            _ if is_long(kernel) => (2 * line, line),
+            _ => (line, 0),
+        };
+        let staged = match self.are_threes::<R::Partial>() {
+            true => threes::room(self.grid.columns.len),
+            false => 0,
+        };
+        let (line, staged) = (vec![reduce.identity(); line], vec![T::default(); staged]);
+        Scratch { line, level, staged }
+    }
+
+    /// Pools some bands, by the kernel for their windows.
+    fn pool_bands<T: Copy + Default, R: Reduce<T, Scale = S>>(
+        &self,
+        Fold { reduce, level: set }: Fold<R>,
+        bands: Range<usize>,
+        input: &View<'_, T>,
+        out: Shared<T>,
+        inside: &[u32],
+        Scratch { line, level, staged }: &mut Scratch<T, R::Partial>,
+    ) {
+        let (problem, level) = (self, *level);
+        if self.grid.rows.kernel == 2 {
+            return dispatch(set, Pairs { reduce, problem, bands, input, out });
+        }
+        if self.are_threes::<R::Partial>() {
+            let work = Threes { reduce, problem, bands, input, out, inside, staged };
+            return match const { threes::are_for::<R::Partial>() } {
+                true => dispatch(set, work),
+                false => unreachable!("walked"),
+            };
+        }
+        macro_rules! walk {
+            ($K:expr, $S:expr) => {{
+                let walk = Walk { reduce, problem, bands, input, out, line, level, staged };
+                dispatch::<Walk<'_, '_, T, R, $K, $S>>(set, walk);
+            }};
+        }
+        match (self.grid.rows.kernel, self.grid.rows.stride) {
+            (3, 1) => walk!(3, 1),
+            (3, 2) if const { !threes::are_for::<R::Partial>() } => walk!(3, 2),
+            (5, 1) => walk!(5, 1),
+            (7, 1) => walk!(7, 1),
+            (4.., 1) if R::IDEMPOTENT => walk!(0, 1),
+            _ => unreachable!("not walked"),
+        }
     }
 }
 
@@ -234,6 +278,11 @@ impl<S: Copy> Tiled<S> {
         columns: &Range<usize>,
     ) -> impl Iterator<Item = Part> {
         self.grid.parts(self.rows(band), columns, self.scales.are_same())
+    }
+
+    /// The results of some bands, if they follow one another.
+    pub(super) fn run(&self, bands: &Range<usize>) -> Run {
+        self.grid.run(&(self.rows(bands.start).start..self.rows(bands.end - 1).end))
     }
 
     /// The output rows of a band, counted through all planes.

@@ -1,6 +1,7 @@
 //! Gradients of averages of whole planes: every element gets the same.
 
 use super::planes::{Axes, merged, offsets, volume};
+use super::streamed::{Run, Streamed, pieces};
 use super::tile::in_tiles;
 use crate::element::Mean;
 use crate::simd::{Work, dispatch};
@@ -22,12 +23,21 @@ pub(super) fn fill<T: Mean>(
     let strides = [small.strides(), large.strides()];
     let planes = merged(small.shape(), strides, |axis| !geometry.is_pooled(axis));
     let count = volume(&planes);
-    let tasks = execution.tasks(count.saturating_mul((len + 1) * size_of::<T>())).min(count);
-    let out = large.shared();
+    let bytes = count.saturating_mul((len + 1) * size_of::<T>());
+    let tasks = execution.tasks(bytes).min(count);
+    let follow = matches!(&planes[..], [(_, [_, step])] if *step == len as isize);
+    let (out, level) = (large.shared(), execution.chosen_level());
+    let streams = follow && execution.streams(bytes);
     execution.run(tasks, |task| {
         let range = task * count / tasks..(task + 1) * count / tasks;
         let planes = &planes;
-        dispatch(execution.chosen_level(), Fill { planes, range, small, len, divisor, out });
+        let mut streamed = Streamed::new(level, streams);
+        for range in pieces(streams, range, len * size_of::<T>()) {
+            let run = Run { at: (range.start * len) as isize, len: range.len() * len };
+            let fill = |out| dispatch(level, Fill { planes, range, small, len, divisor, out });
+            // SAFETY: planes of this task's own, all of which is written.
+            unsafe { streamed.fill(out, run, fill) };
+        }
     });
 }
 

@@ -3,9 +3,10 @@
 use std::mem::MaybeUninit;
 
 use half::f16;
-use poolnd::{Divisor, Execution, Level, Taps, View, ViewMut, Window, fractional_max_into};
+use poolnd::{Divisor, Taps, View, ViewMut, Window, fractional_max_into};
 
 use crate::dtype::{Dtype, Kind, random};
+use crate::executions::executions;
 use crate::layout::{Array, Layout};
 use crate::problem::Problem;
 use crate::reference;
@@ -56,8 +57,7 @@ impl Case<'_> {
         let axes: Vec<usize> = (2..shape.len()).collect();
         for layout in [Layout::contiguous(shape.len()), Layout::channels_last(shape.len())] {
             let input = Array::of(&shape, &layout, &elements);
-            for level in Level::available() {
-                let execution = Execution::default().level(level);
+            for execution in executions() {
                 let mut results = vec![MaybeUninit::new(T::default()); expected.len()];
                 let out = ViewMut::new(&mut results, &outputs).unwrap();
                 let starts = |plane, axis| self.starts(plane, axis);
@@ -67,7 +67,7 @@ impl Case<'_> {
                 for (result, &expected) in results.iter().zip(&expected) {
                     // SAFETY: initialised from the start.
                     let result = unsafe { result.assume_init() };
-                    assert!(result.same(expected), "{result:?}, not {expected:?}, {level:?}");
+                    assert!(result.same(expected), "{result:?}, not {expected:?}, {execution:?}");
                 }
             }
         }

@@ -8,6 +8,7 @@
 
 mod dtype;
 mod errors;
+mod executions;
 mod fractional;
 mod gradients;
 mod hostile;

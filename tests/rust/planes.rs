@@ -4,11 +4,12 @@ use std::mem::MaybeUninit;
 
 use half::{bf16, f16};
 use poolnd::{
-    Accumulator, Divisor, Execution, Geometry, Level, PoolError, View, ViewMut, Window,
-    average_backward_into, average_into, max_into, max_with_indices_into,
+    Accumulator, Divisor, Geometry, PoolError, View, ViewMut, Window, average_backward_into,
+    average_into, max_into, max_with_indices_into,
 };
 
 use crate::dtype::{Dtype, Kind, Number, random};
+use crate::executions::executions;
 
 /// Enough for lanes, and not a whole number of vectors.
 const PLANES: usize = 37;
@@ -68,8 +69,7 @@ where
         let element = |at| T::sample(Kind::Rough, random(7, at));
         let elements: Vec<T> = (0..PLANES * plane[0] * plane[1]).map(element).collect();
         let grads = &elements[..PLANES * rows * columns];
-        for level in Level::available() {
-            let execution = &Execution::default().level(level);
+        for execution in &executions().collect::<Vec<_>>() {
             let [all, each] = [(PLANES, &many), (1, &one)].map(|(planes, geometry)| {
                 let counted = Divisor::Window;
                 let maxima = pooled::<T, T>(planes, shapes, &elements, |input, out| {
@@ -91,7 +91,7 @@ where
                 });
                 (maxima, averages, positions, gradients)
             });
-            assert_eq!(all, each, "{level:?}, {plane:?}, {window:?}");
+            assert_eq!(all, each, "{execution:?}, {plane:?}, {window:?}");
         }
     });
 }

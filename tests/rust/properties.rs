@@ -1,11 +1,12 @@
 //! Every operator, dtype, window rule, layout and instruction set against the reference.
 
-use poolnd::{Execution, Level, ViewMut, average, average_into, max_into, max_with_indices_into};
+use poolnd::{ViewMut, average, average_into, max_into, max_with_indices_into};
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{Config, TestRunner};
 
 use crate::dtype::{Dtype, Kind, Number, numbers, random, test_each};
+use crate::executions::executions;
 use crate::layout::{Array, Layout, layouts};
 use crate::problem::{Problem, problems};
 use crate::reference;
@@ -62,11 +63,6 @@ fn for_all(check: &dyn Fn(&Case)) {
     if let Err(error) = result {
         panic!("{error}");
     }
-}
-
-/// Every instruction set of this processor.
-fn executions() -> impl Iterator<Item = Execution<'static>> {
-    Level::available().into_iter().map(|level| Execution::single_threaded().level(level))
 }
 
 fn maxima<T: Dtype>() {

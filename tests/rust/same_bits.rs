@@ -2,11 +2,11 @@
 //! instruction set, in NCHW and NHWC memory.
 
 use poolnd::{
-    Divisor, Execution, Geometry, Level, Team, Window, average_into, max_into,
-    max_with_indices_into,
+    Divisor, Execution, Geometry, Team, Window, average_into, max_into, max_with_indices_into,
 };
 
 use crate::dtype::{Dtype, Kind, Number, numbers, random, test_each};
+use crate::executions::executions;
 use crate::layout::{Array, Layout};
 
 /// Bytes that are enough to be worth several threads.
@@ -75,10 +75,9 @@ fn assert_same<T: Dtype, U: Dtype>(kind: Kind, pool: Pool<'_, T, U>) {
 }
 
 fn each_execution(check: &dyn Fn(&Execution<'_>)) {
-    for level in Level::available() {
-        check(&Execution::single_threaded().level(level));
-    }
+    executions().for_each(|execution| check(&execution));
     check(&Execution::default());
+    check(&Execution::default().streamed_from(0));
     check(&Execution::with(&Team::new(2)));
     #[cfg(feature = "rayon")]
     {

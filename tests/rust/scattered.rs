@@ -3,9 +3,10 @@
 use std::mem::MaybeUninit;
 
 use half::{bf16, f16};
-use poolnd::{Execution, Level, View, ViewMut, max_backward_into, unpool_into};
+use poolnd::{Execution, View, ViewMut, max_backward_into, unpool_into};
 
 use crate::dtype::{Dtype, Kind, Number, random};
+use crate::executions::executions;
 
 const SEED: u64 = 1;
 const PLANES: usize = 3;
@@ -32,11 +33,11 @@ fn at_every_level<T: Dtype>(
     put: impl Fn(&Execution<'_>, ViewMut<'_, T>),
     check: impl Fn(&[T]),
 ) {
-    for level in Level::available() {
+    for execution in executions() {
         let nothing = T::sample(Kind::Fractions, 1);
         let mut memory = vec![MaybeUninit::new(nothing); shape.iter().product()];
         let out = ViewMut::new(&mut memory, shape).unwrap();
-        put(&Execution::default().level(level), out);
+        put(&execution, out);
         // SAFETY: initialised from the start.
         check(&memory.iter().map(|element| unsafe { element.assume_init() }).collect::<Vec<T>>());
     }

@@ -1,9 +1,10 @@
 //! Windows of two by two and of three by three, two apart: rows of every length around those of vectors,
 //! clipped at any edge.
 
-use poolnd::{Divisor, Execution, Level, Window, average_into, max_into};
+use poolnd::{Divisor, Execution, Window, average_into, max_into};
 
 use crate::dtype::{Dtype, Kind, Number, numbers, random, test_each};
+use crate::executions::executions;
 use crate::layout::{Array, Layout};
 use crate::problem::Problem;
 use crate::reference;
@@ -49,13 +50,12 @@ fn each<T: Dtype>(
         let element = |at| T::sample(kind, random(seed, at));
         let input = Array::<T>::new(&problem.shape, &Layout::contiguous(3), element);
         let windows = reference::windows(&problem, &input.elements());
-        for (level, layout) in Level::available().iter().flat_map(|l| outputs().map(|o| (*l, o))) {
-            let execution = Execution::single_threaded().level(level);
+        for (execution, layout) in executions().flat_map(|e| outputs().map(move |o| (e, o))) {
             let mut output = Array::new(&problem.output_shape(), &layout, old);
             pool(&execution, &problem, &input, &mut output);
             output.assert_gaps(old);
             for (o, (value, seen)) in output.elements().into_iter().zip(&windows).enumerate() {
-                assert!(check(seen, &problem, value), "{level:?} {problem:?} {o}: {value:?}");
+                assert!(check(seen, &problem, value), "{execution:?} {problem:?} {o}: {value:?}");
             }
         }
     }

@@ -1,0 +1,76 @@
+//! Results that would not stay in the caches: collected in scratch that does, and written past them in
+//! whole lines, so that none is read before it is overwritten.
+
+use std::mem::MaybeUninit;
+use std::ops::Range;
+
+use crate::simd::{LINE_BYTES, Level, copy_past, let_others_see};
+use crate::view::Shared;
+
+/// Results that are collected: with what they are computed from, most of a first-level cache.
+const STAGED_BYTES: usize = 8 << 10;
+
+/// Cuts `range`, each number of which has `bytes` bytes of results, into pieces that are collected
+/// before they are written; one piece, if nothing `streams`.
+pub(super) fn pieces(
+    streams: bool,
+    range: Range<usize>,
+    bytes: usize,
+) -> impl Iterator<Item = Range<usize>> {
+    let most = if streams { (STAGED_BYTES / bytes.max(1)).max(1) } else { range.len().max(1) };
+    let (end, first) = (range.end, range.step_by(most));
+    first.map(move |first| first..end.min(first.saturating_add(most)))
+}
+
+/// Results that follow one another: where the first is, and how many there are.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Run {
+    pub(crate) at: isize,
+    pub(crate) len: usize,
+}
+
+/// Where a task collects results, if it streams them.
+pub(crate) struct Streamed<T> {
+    level: Level,
+    streams: bool,
+    staged: Vec<MaybeUninit<T>>,
+}
+
+impl<T: Copy> Streamed<T> {
+    pub(crate) fn new(level: Level, streams: bool) -> Self {
+        Self { level, streams, staged: Vec::new() }
+    }
+
+    /// Calls `fill` with a handle to some results.
+    ///
+    /// # Safety
+    /// They are elements of `out` that nothing else holds, and all that `fill` writes, with nothing
+    /// left out.
+    pub(crate) unsafe fn fill(&mut self, out: Shared<T>, run: Run, fill: impl FnOnce(Shared<T>)) {
+        if !self.streams {
+            return fill(out);
+        }
+        let Run { at, len } = run;
+        // SAFETY: the caller's promise.
+        let dst = unsafe { out.run(at, len) };
+        let lanes = const { LINE_BYTES / size_of::<T>() };
+        if self.staged.len() < len + 2 * lanes {
+            self.staged.resize_with(len + 2 * lanes, MaybeUninit::zeroed);
+        }
+        // Lines of the scratch begin with the elements that those of the results begin with.
+        let line = |first: *const MaybeUninit<T>| first.align_offset(LINE_BYTES) % lanes;
+        let before = (line(self.staged.as_ptr()) + lanes - line(dst.as_ptr())) % lanes;
+        let staged = &mut self.staged[before..before + len];
+        fill(Shared::over(staged).starting_at(at));
+        copy_past(self.level, staged, dst);
+    }
+}
+
+impl<T> Drop for Streamed<T> {
+    /// Whoever is told of the results after this is to see them.
+    fn drop(&mut self) {
+        if self.streams {
+            let_others_see();
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! What lies between registers and memory: how large the caches are, and stores that go past them.
+
+#[cfg(target_arch = "x86_64")]
+use std::arch::x86_64::{__cpuid_count, CpuidResult};
+use std::mem::MaybeUninit;
+
+use super::{Level, Work, dispatch};
+
+/// Bytes of a cache line.
+pub(crate) const LINE_BYTES: usize = 64;
+
+/// Bytes of the last-level cache that this processor shares with its neighbours, if it says so.
+#[cfg(target_arch = "x86_64")]
+pub(crate) fn last_level_cache() -> Option<usize> {
+    // Unsafe in the oldest Rust that this is written for.
+    #[allow(unused_unsafe)]
+    fn cpuid(leaf: u32, index: u32) -> CpuidResult {
+        // SAFETY: all processors of the target have the instruction.
+        unsafe { __cpuid_count(leaf, index) }
+    }
+
+    // Intel's leaf of caches, and AMD's, which is laid out in the same way (Intel 64 and IA-32 Architectures
+    // Software Developer's Manual, volume 2, CPUID; AMD64 Architecture Programmer's Manual, volume 3,
+    // appendix E).
+    const LEAVES: [u32; 2] = [0x4, 0x8000_001d];
+    const MOST_CACHES: u32 = 16;
+    let caches = LEAVES.into_iter().filter(|&leaf| leaf <= cpuid(leaf & 0x8000_0000, 0).eax);
+    let caches = caches.flat_map(|leaf| {
+        let cache = move |index| cpuid(leaf, index);
+        (0..MOST_CACHES).map(cache).take_while(|cache| cache.eax & 0x1f != 0)
+    });
+    let bytes = |ways_partitions_line: u32, sets: u32| {
+        let field = |first: u32, bits: u32| ways_partitions_line >> first & ((1 << bits) - 1);
+        [field(22, 10), field(12, 10), field(0, 12), sets]
+            .into_iter()
+            .map(|less_one| less_one as usize + 1)
+            .product()
+    };
+    let level = |eax: u32| eax >> 5 & 0x7;
+    caches.max_by_key(|cache| level(cache.eax)).map(|cache| bytes(cache.ebx, cache.ecx))
+}
+
+/// Nothing is known of it.
+#[cfg(not(target_arch = "x86_64"))]
+pub(crate) fn last_level_cache() -> Option<usize> {
+    None
+}
+
+/// Copies as many elements as both have, past the caches where they fill lines, which begin with the
+/// same elements of both.
+pub(crate) fn copy_past<T: Copy>(level: Level, src: &[MaybeUninit<T>], dst: &mut [MaybeUninit<T>]) {
+    let lanes = const { LINE_BYTES / size_of::<T>() };
+    let len = dst.len().min(src.len());
+    let before = dst.as_ptr().align_offset(LINE_BYTES).min(len);
+    let after = len - (len - before) % lanes;
+    dst[..before].copy_from_slice(&src[..before]);
+    dispatch(level, Lines { src: &src[before..after], dst: &mut dst[before..after] });
+    dst[after..len].copy_from_slice(&src[after..len]);
+}
+
+/// Elements that fill lines of both, and are initialised.
+struct Lines<'a, T> {
+    src: &'a [MaybeUninit<T>],
+    dst: &'a mut [MaybeUninit<T>],
+}
+
+impl<T: Copy> Work for Lines<'_, T> {
+    #[inline(always)]
+    fn run<const V: usize>(self) {
+        let Self { src, dst } = self;
+        let bytes = size_of_val(src).min(size_of_val(dst));
+        #[cfg(target_arch = "x86_64")]
+        for at in (0..bytes).step_by(V) {
+            use std::arch::x86_64::{
+                __m128i, __m256i, __m512i, _mm_load_si128, _mm_stream_si128, _mm256_load_si256,
+                _mm256_stream_si256, _mm512_load_si512, _mm512_stream_si512,
+            };
+            // SAFETY: a vector of lines of both, whose bytes are copied; the level has such vectors.
+            unsafe {
+                let (from, to) = (src.as_ptr().byte_add(at), dst.as_mut_ptr().byte_add(at));
+                match V {
+                    64 => {
+                        let line = _mm512_load_si512(from.cast::<__m512i>());
+                        _mm512_stream_si512(to.cast::<__m512i>(), line);
+                    }
+                    32 => {
+                        let half = _mm256_load_si256(from.cast::<__m256i>());
+                        _mm256_stream_si256(to.cast::<__m256i>(), half);
+                    }
+                    _ => {
+                        let quarter = _mm_load_si128(from.cast::<__m128i>());
+                        _mm_stream_si128(to.cast::<__m128i>(), quarter);
+                    }
+                }
+            }
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        {
+            let _ = bytes;
+            dst.copy_from_slice(src);
+        }
+    }
+}
+
+/// Before others are told of results: makes them see what went past the caches.
+pub(crate) fn let_others_see() {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: SSE is part of x86-64.
+    unsafe {
+        std::arch::x86_64::_mm_sfence();
+    }
+}

@@ -3,7 +3,7 @@
 use std::mem::MaybeUninit;
 
 use super::band::{Band, RowTap};
-use super::fold::{ask_ahead, fold_rows};
+use super::fold::ask_ahead;
 use super::line::Slide;
 use super::tile::{in_tiles, load_partials, onto};
 use crate::reduce::Reduce;
@@ -13,19 +13,26 @@ use crate::window::Rule;
 
 /// Folds `N` neighbours of every row, those of a row without offset being at `at`.
 #[inline(always)]
-fn first_rows<T: Copy, R: Reduce<T>, const N: usize>(
+fn folded_rows<T: Copy, R: Reduce<T>, const N: usize>(
     reduce: R,
     src: &[T],
     at: usize,
     taps: &[RowTap],
-    reach: isize,
 ) -> [R::Partial; N] {
-    let at_first = at.wrapping_add_signed(taps[0].offset);
-    ask_ahead::<T, N>(src, at_first);
-    let first = &src[at_first..][..N];
-    let mut elements = [first[0]; N];
-    elements.copy_from_slice(first);
-    fold_rows(reduce, reduce.load_tile(elements), src, at, &taps[1..], reach)
+    let load = |tap: &RowTap| {
+        let at = at.wrapping_add_signed(tap.offset);
+        // No other window has asked for it.
+        ask_ahead::<T, N>(src, at);
+        let row = &src[at..][..N];
+        let mut elements = [row[0]; N];
+        elements.copy_from_slice(row);
+        reduce.load_tile(elements)
+    };
+    let mut acc = load(&taps[0]);
+    for tap in &taps[1..] {
+        onto::<T, R, N, false>(reduce, &mut acc, &load(tap));
+    }
+    acc
 }
 
 /// Reduces windows of two columns that follow one another without overlap or gap.
@@ -58,7 +65,7 @@ impl<T: Copy + Default, R: Reduce<T>> Work for FoldPairs<'_, T, R> {
             in_tiles!(one, size_of::<R::Partial>(), n, room.min(readable), true, |at, L| {
                 let first = start.wrapping_add(2 * at);
                 let dst = &mut dst[at..at + L];
-                let columns = first_rows(reduce, src, first, taps, fold.reach);
+                let columns = folded_rows(reduce, src, first, taps);
                 let (mut sums, odd) = even_and_odd::<_, { 2 * L }, L>(&columns);
                 onto::<T, R, L, false>(reduce, &mut sums, &odd);
                 let results = reduce.finish_tile(sums, [scale; L]);

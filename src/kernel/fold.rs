@@ -18,9 +18,12 @@ use super::tile::{VECTOR_BYTES, in_tiles, onto, tiles, with_lanes};
 use super::tiled::{Tiled, is_walked};
 use super::{Kernel, Rows, ScanRows, Target, small, sweep};
 use crate::reduce::{Divisor, Reduce};
-use crate::simd::{Work, dispatch, prefetch, turn_by_turn};
+use crate::simd::{LINE_BYTES, Work, dispatch, prefetch, turn_by_turn};
 use crate::view::{Shared, same_type};
 use crate::{Execution, Geometry, Level, View, ViewMut};
+
+/// Bytes of rows that the processor follows by itself, each of several.
+const LONG_ROW_BYTES: usize = 4 << 10;
 
 /// Bytes that reading runs ahead of folding: further than a group of rows, of which all are folded
 /// column by column, and no more than stays in a second-level cache.
@@ -344,7 +347,7 @@ pub(super) fn ask_ahead<T, const N: usize>(src: &[T], at: usize) {
 
 /// Folds `N` neighbours of every row onto `acc`, those of a row without offset being at `at`.
 #[inline(always)]
-pub(super) fn fold_rows<T: Copy, R: Reduce<T>, const N: usize>(
+fn fold_rows<T: Copy, R: Reduce<T>, const N: usize>(
     reduce: R,
     mut acc: [R::Partial; N],
     src: &[T],
@@ -360,6 +363,13 @@ pub(super) fn fold_rows<T: Copy, R: Reduce<T>, const N: usize>(
         onto::<T, R, N, false>(reduce, &mut acc, &reduce.load_tile(elements));
     }
     acc
+}
+
+/// Whether most rows of a window are in no window before it.
+fn share_few_rows(folds: &[RowFold], taps: &[RowTap]) -> bool {
+    let ([one, next, ..], [first, second, ..]) = (folds, taps) else { return false };
+    let row = first.offset.abs_diff(second.offset);
+    2 * one.src.abs_diff(next.src) > taps.len() * row
 }
 
 /// Folds rows of the same `K` taps as long as whole tiles of them may be read and written; gives
@@ -380,6 +390,7 @@ fn few_rows<T: Copy, R: Reduce<T>, const K: usize, const L: usize>(
         from[k] = (taps[k].offset - first).unsigned_abs();
     }
     let span = n * L + from.iter().max().unwrap_or(&0);
+    let asks_for_all = len * size_of::<T>() < LONG_ROW_BYTES && share_few_rows(folds, taps);
     for (done, fold) in folds.iter().enumerate() {
         let at = fold.src.wrapping_add_signed(work.band.src_base + first);
         let (Some(taps), Some(row)) =
@@ -395,7 +406,13 @@ fn few_rows<T: Copy, R: Reduce<T>, const K: usize, const L: usize>(
         for i in 0..n {
             turn_by_turn();
             let first = &rows[0][i];
-            prefetch(taps, span - (n - i) * L + AHEAD / size_of::<T>());
+            if !asks_for_all {
+                prefetch(taps, span - (n - i) * L + AHEAD / size_of::<T>());
+            } else if i % const { LINE_BYTES.div_ceil(L * size_of::<T>()) } == 0 {
+                for k in 0..K {
+                    prefetch(taps, from[k] + i * L + AHEAD / size_of::<T>());
+                }
+            }
             let mut acc = reduce.load_tile(*first);
             for k in 1..K {
                 onto::<T, R, L, false>(reduce, &mut acc, &reduce.load_tile(rows[k][i]));

@@ -5,6 +5,7 @@
 //! plane, in the row or the plane next to it, is masked: a table says for every position of the
 //! plane which taps lie inside.
 
+use std::hint::black_box;
 use std::iter::repeat_n;
 
 use smallvec::SmallVec;
@@ -13,7 +14,7 @@ use super::fold::Fold;
 use super::planes::{Axes, merged, offsets, volume};
 use super::scales::{Scales, repeated};
 use super::streamed::{Run, Streamed};
-use super::tile::{VECTOR_BYTES, in_tiles};
+use super::tile::{VECTOR_BYTES, Vectors, in_tiles, onto};
 use crate::reduce::{Divisor, Reduce};
 use crate::simd::{Work, dispatch};
 use crate::view::{Shared, masked};
@@ -31,6 +32,9 @@ const LARGEST_PLANE: usize = 4096;
 
 /// Longer windows share work along a line; these are reduced tap by tap everywhere.
 pub(super) const LONGEST_WINDOW: usize = 6;
+
+/// Lanes of the longest tile.
+const MOST_LANES: usize = 2 * VECTOR_BYTES;
 
 /// Set for the taps that lie inside the plane.
 type Mask = u16;
@@ -258,36 +262,68 @@ impl<T: Copy + Default, R: Reduce<T>> Work for FoldFlat<'_, T, R> {
     const FOR_ALL: bool = false;
 
     #[inline(always)]
-    fn run<const V: usize>(self) {
-        let Self { reduce, flat, src, start, first, line, dst } = self;
+    fn run<const V: usize>(mut self) {
+        // First as if all elements were numbers, if that takes less time.
+        if !R::PREFERS_NUMBERS || !self.fold::<true>() {
+            self.fold::<false>();
+            self.slide::<false>();
+        } else {
+            self.slide::<true>();
+        }
+    }
+}
+
+impl<T: Copy + Default, R: Reduce<T>> FoldFlat<'_, T, R> {
+    /// Reduces the rows of windows into the line; gives whether that was right: not if `NUMBERS` was
+    /// said of others.
+    #[inline(always)]
+    fn fold<const NUMBERS: bool>(&mut self) -> bool {
+        let Self { reduce, flat, src, start, first, ref mut line, ref dst } = *self;
         let [before, after] = flat.columns.reach();
-        let count = dst.len();
         let phase = (first % flat.plane + flat.plane - before % flat.plane) % flat.plane;
         let inside = &flat.rows.inside[phase..];
-        in_tiles!(
-            two,
-            size_of::<R::Partial>(),
-            before + count + after,
-            line.len(),
-            true,
-            |at, L| {
-                let inside = &inside[at..at + L];
-                let mut acc = [reduce.identity(); L];
-                for tap in &flat.rows.taps {
-                    let at = (start - before + at).wrapping_add_signed(tap.offset);
-                    let row = &src[at..at + L];
-                    let mut elements = [row[0]; L];
-                    elements.copy_from_slice(row);
-                    let loaded = reduce.load_tile(elements);
-                    let kept = masked(&loaded, reduce.identity(), inside, tap.bit);
+        let (len, room) = (before + dst.len() + after, line.len());
+        let mut met = Vectors([reduce.identity(); MOST_LANES]);
+        in_tiles!(two, size_of::<R::Partial>(), len, room, true, |at, L| {
+            let inside = &inside[at..at + L];
+            let mut acc = [reduce.identity(); L];
+            let mut trace = acc;
+            for tap in &flat.rows.taps {
+                let at = (start - before + at).wrapping_add_signed(tap.offset);
+                let row = &src[at..at + L];
+                let mut elements = [row[0]; L];
+                elements.copy_from_slice(row);
+                let loaded = reduce.load_tile(elements);
+                if NUMBERS {
                     for l in 0..L {
-                        acc[l] = reduce.combine(acc[l], kept[l]);
+                        trace[l] = reduce.traced(trace[l], loaded[l]);
                     }
                 }
-                line[at..at + L].copy_from_slice(&acc);
+                let kept = masked(&loaded, reduce.identity(), inside, tap.bit);
+                onto::<T, R, L, NUMBERS>(reduce, &mut acc, &kept);
             }
-        );
-        let phase = first % flat.plane;
+            line[at..at + L].copy_from_slice(&acc);
+            if NUMBERS {
+                for l in 0..L {
+                    met.0[l] = reduce.traced(met.0[l], trace[l]);
+                }
+            }
+        });
+        let mut numbers = true;
+        if NUMBERS {
+            for &trace in &black_box(&met).0 {
+                numbers &= reduce.are_numbers(trace);
+            }
+        }
+        numbers
+    }
+
+    /// Reduces windows along the line to results.
+    #[inline(always)]
+    fn slide<const NUMBERS: bool>(&mut self) {
+        let Self { reduce, flat, first, ref line, ref mut dst, .. } = *self;
+        let [before, _] = flat.columns.reach();
+        let (phase, count) = (first % flat.plane, dst.len());
         let inside = &flat.columns.inside[phase..];
         in_tiles!(two, size_of::<R::Partial>(), count, count, true, |at, L| {
             let inside = &inside[at..at + L];
@@ -297,9 +333,7 @@ impl<T: Copy + Default, R: Reduce<T>> Work for FoldFlat<'_, T, R> {
                 let mut row = [reduce.identity(); L];
                 row.copy_from_slice(&line[at..at + L]);
                 let kept = masked(&row, reduce.identity(), inside, tap.bit);
-                for l in 0..L {
-                    acc[l] = reduce.combine(acc[l], kept[l]);
-                }
+                onto::<T, R, L, NUMBERS>(reduce, &mut acc, &kept);
             }
             // Copied: the compiler could not know that results are not written over them.
             let scales = &flat.scales.from(phase + at)[..L];

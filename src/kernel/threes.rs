@@ -9,7 +9,7 @@ use super::fold::ask_ahead;
 use super::grid::{Grid, Part, Side};
 use super::planes::offsets;
 use super::rows::ROWS;
-use super::tile::combined;
+use super::tile::{Vectors, combined};
 use super::tiled::Tiled;
 use crate::View;
 use crate::reduce::Reduce;
@@ -96,10 +96,6 @@ struct Group<T> {
     /// Results from there on that may be written in the order of the rows.
     room: usize,
 }
-
-/// Whole vectors. They are kept in memory, as the compiler would take tiles apart that a loop carries.
-#[repr(align(64))]
-struct Vectors<A>(A);
 
 /// The rows of a group, folded in some columns.
 type Units<P, const N: usize> = Vectors<[[P; N]; ROWS]>;

@@ -192,4 +192,8 @@ pub(crate) fn fold_neighbours<T, R: Reduce<T>, const L: usize, const NUMBERS: bo
 /// Bytes of one vector in [`in_tiles`].
 pub(crate) const VECTOR_BYTES: usize = 64;
 
+/// Whole vectors. They are kept in memory, as the compiler would take tiles apart that a loop carries.
+#[repr(align(64))]
+pub(super) struct Vectors<A>(pub(super) A);
+
 pub(crate) use {in_tiles, with_lanes};

@@ -14,9 +14,9 @@ use super::fold::Fold;
 use super::planes::{Axes, merged, offsets, volume};
 use super::scales::{Scales, repeated};
 use super::streamed::{Run, Streamed};
-use super::tile::{VECTOR_BYTES, Vectors, in_tiles, onto};
+use super::tile::{VECTOR_BYTES, Vectors, in_tiles, load_partials, onto};
 use crate::reduce::{Divisor, Reduce};
-use crate::simd::{Work, dispatch};
+use crate::simd::{Work, dispatch, load_tile};
 use crate::view::{Shared, masked};
 use crate::window::{Axis, Rule};
 use crate::{Execution, Geometry, View};
@@ -283,6 +283,9 @@ impl<T: Copy + Default, R: Reduce<T>> FoldFlat<'_, T, R> {
         let phase = (first % flat.plane + flat.plane - before % flat.plane) % flat.plane;
         let inside = &flat.rows.inside[phase..];
         let (len, room) = (before + dst.len() + after, line.len());
+        let ([up, down], reach) = (flat.rows.reach(), len + MOST_LANES);
+        let fits = start >= before + up && start - before + reach + down <= src.len();
+        assert!(fits && reach <= inside.len(), "taps of all vectors can be read");
         let mut met = Vectors([reduce.identity(); MOST_LANES]);
         in_tiles!(two, size_of::<R::Partial>(), len, room, true, |at, L| {
             let inside = &inside[at..at + L];
@@ -290,10 +293,8 @@ impl<T: Copy + Default, R: Reduce<T>> FoldFlat<'_, T, R> {
             let mut trace = acc;
             for tap in &flat.rows.taps {
                 let at = (start - before + at).wrapping_add_signed(tap.offset);
-                let row = &src[at..at + L];
-                let mut elements = [row[0]; L];
-                elements.copy_from_slice(row);
-                let loaded = reduce.load_tile(elements);
+                // SAFETY: looked at above.
+                let loaded = unsafe { load_partials::<T, R, L>(reduce, src, at) };
                 if NUMBERS {
                     for l in 0..L {
                         trace[l] = reduce.traced(trace[l], loaded[l]);
@@ -322,16 +323,17 @@ impl<T: Copy + Default, R: Reduce<T>> FoldFlat<'_, T, R> {
     #[inline(always)]
     fn slide<const NUMBERS: bool>(&mut self) {
         let Self { reduce, flat, first, ref line, ref mut dst, .. } = *self;
-        let [before, _] = flat.columns.reach();
+        let [before, after] = flat.columns.reach();
         let (phase, count) = (first % flat.plane, dst.len());
+        assert!(before + count + after + MOST_LANES <= line.len(), "the line holds a chunk");
         let inside = &flat.columns.inside[phase..];
         in_tiles!(two, size_of::<R::Partial>(), count, count, true, |at, L| {
             let inside = &inside[at..at + L];
             let mut acc = [reduce.identity(); L];
             for tap in &flat.columns.taps {
                 let at = (before + at).wrapping_add_signed(tap.offset);
-                let mut row = [reduce.identity(); L];
-                row.copy_from_slice(&line[at..at + L]);
+                // SAFETY: looked at above.
+                let row = unsafe { load_tile(line, at) };
                 let kept = masked(&row, reduce.identity(), inside, tap.bit);
                 onto::<T, R, L, NUMBERS>(reduce, &mut acc, &kept);
             }

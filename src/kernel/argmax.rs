@@ -13,9 +13,8 @@ use std::mem::MaybeUninit;
 use super::band::{Band, OutputRow};
 use super::line::{Apart, Runs, Slide, Stretch};
 use super::plan::Traits;
-use super::streamed::{Run, Streamed};
 use super::tile::{VECTOR_BYTES, in_tiles};
-use super::{Kernel, Rows, ScanRows, Target};
+use super::{Kernel, Rows, ScanRows};
 use crate::Level;
 use crate::element::{Element, Ordered, Position};
 use crate::simd::{Work, dispatch};
@@ -90,42 +89,6 @@ impl<T: Element, P: Position> Kernel<T> for ArgMax<P> {
         }
         if let Some(volume) = slide.empty {
             band.rows.iter().for_each(|row| place_empty(band, row, slide, volume, out.1));
-        }
-    }
-}
-
-impl<T: Copy + Send + Sync> Target for (Shared<T>, Shared<i64>) {
-    type Store = (Vec<MaybeUninit<T>>, Vec<MaybeUninit<i64>>);
-    type Streamed = (Streamed<T>, Streamed<i64>);
-
-    fn over(store: &mut Self::Store, len: usize) -> Self {
-        (Target::over(&mut store.0, len), Target::over(&mut store.1, len))
-    }
-
-    unsafe fn scatter(
-        self,
-        store: &Self::Store,
-        first: usize,
-        at: isize,
-        strides: [isize; 2],
-        shape: [usize; 2],
-    ) {
-        // SAFETY: the caller's promise.
-        unsafe {
-            self.0.scatter(&store.0, first, at, strides, shape);
-            self.1.scatter(&store.1, first, at, strides, shape);
-        }
-    }
-
-    fn streamed(level: Level, streams: bool) -> Self::Streamed {
-        (Streamed::new(level, streams), Streamed::new(level, streams))
-    }
-
-    unsafe fn fill(self, streamed: &mut Self::Streamed, run: Run, fill: impl FnOnce(Self)) {
-        let (values, positions) = streamed;
-        // SAFETY: the caller's promise.
-        unsafe {
-            values.fill(self.0, run, |to| positions.fill(self.1, run, |from| fill((to, from))));
         }
     }
 }

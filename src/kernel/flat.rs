@@ -19,7 +19,7 @@ use crate::reduce::{Divisor, Reduce};
 use crate::simd::{Work, dispatch, load_tile};
 use crate::view::{Shared, masked};
 use crate::window::{Axis, Rule};
-use crate::{Execution, Geometry, View};
+use crate::{Execution, Geometry, Level, View};
 
 /// Outputs that are computed together: their line and tables stay in a first-level cache.
 const CHUNK: usize = 1024;
@@ -233,6 +233,24 @@ impl<S: Copy> Flat<S> {
         staged[skipped..skipped + to - from].copy_from_slice(&data[from..to]);
         (staged, before)
     }
+}
+
+/// Whether rows leave so many lanes of their vectors empty that planes as one row are faster than
+/// rows by themselves, where lanes are masked by instructions.
+pub(super) fn leaves_lanes<T, P>(level: Level, geometry: &Geometry) -> bool {
+    let Some((_, columns)) = geometry.pooled().last() else { return false };
+    let (columns, lanes) = (columns.len(), const { VECTOR_BYTES / size_of::<P>() });
+    // Measured over rows of 7 to 56 columns, in the cache and outside of it. A row takes some time
+    // beside that of its vectors, which is more of that of a short one.
+    let eighths = match const { (size_of::<T>(), size_of::<P>()) } {
+        (1, 1) => 4,
+        (1, _) if columns < lanes => 8,
+        (2, 2) => 5,
+        (4, 4) if columns <= lanes => 7,
+        (_, 8) if columns <= 4 * lanes => 7,
+        _ => 6,
+    };
+    level.masks_lanes() && 8 * columns <= eighths * columns.next_multiple_of(lanes)
 }
 
 /// Whether an axis has as many outputs as elements, in short windows: those are reduced tap by tap

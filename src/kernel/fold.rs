@@ -1,22 +1,19 @@
 //! Folding: the rows of a window become one row of a line, which [`slide`](super::slide) reduces to
 //! outputs.
 
-use std::mem::MaybeUninit;
-
 use super::apart::{FoldApart, turns};
 use super::band::{Band, OutputRow, RowFold, RowTap};
 use super::direct::{FoldLanes, FoldPairs, are_squares};
 use super::few::{FoldFew, FoldThin};
-use super::flat::Flat;
+use super::flat::{Flat, leaves_lanes};
 use super::global::Global;
 use super::line::{Apart, Slide, Stretch};
 use super::plan::Traits;
 use super::scan::ScanFold;
 use super::slide::{Along, Elements, FoldInParts, FoldLevels, FoldRuns};
-use super::streamed::{Run, Streamed};
 use super::tile::{VECTOR_BYTES, in_tiles, onto, tiles, with_lanes};
 use super::tiled::{Tiled, is_walked};
-use super::{Kernel, Rows, ScanRows, Target, small, sweep};
+use super::{Kernel, Rows, ScanRows, small, sweep};
 use crate::reduce::{Divisor, Reduce};
 use crate::simd::{LINE_BYTES, Work, dispatch, prefetch, turn_by_turn};
 use crate::view::{Shared, same_type};
@@ -45,6 +42,15 @@ pub(crate) fn pool<T: Copy + Default + Send + Sync + 'static, R: Reduce<T>>(
     }
     let strides = [input.strides(), output.strides()];
     let all = fold.level.is_for_all();
+    let flat = || match R::COMMON && all {
+        true => Flat::new::<T, R>(reduce, geometry, divisor, strides),
+        false => None,
+    };
+    if leaves_lanes::<T, R::Partial>(fold.level, geometry)
+        && let Some(flat) = flat()
+    {
+        return flat.pool(execution, fold, input, out);
+    }
     if R::FREQUENT && all {
         if let Some(global) = Global::new::<T, R>(reduce, geometry, divisor, strides) {
             return global.pool(execution, fold, input, out);
@@ -56,10 +62,7 @@ pub(crate) fn pool<T: Copy + Default + Send + Sync + 'static, R: Reduce<T>>(
             return tiled.pool(execution, fold, input, out);
         }
     }
-    if R::COMMON
-        && all
-        && let Some(flat) = Flat::new::<T, R>(reduce, geometry, divisor, strides)
-    {
+    if let Some(flat) = flat() {
         return flat.pool(execution, fold, input, out);
     }
     sweep::pool(execution, fold, geometry, divisor, input, out, output.strides());
@@ -304,40 +307,7 @@ impl<R> Fold<R> {
     }
 }
 
-impl<T: Copy + Send + Sync> Target for Shared<T> {
-    type Store = Vec<MaybeUninit<T>>;
-    type Streamed = Streamed<T>;
-
-    fn over(store: &mut Self::Store, len: usize) -> Self {
-        if store.len() < len {
-            store.resize_with(len, MaybeUninit::uninit);
-        }
-        Self::over(store)
-    }
-
-    unsafe fn scatter(
-        self,
-        store: &Self::Store,
-        first: usize,
-        at: isize,
-        strides: [isize; 2],
-        shape: [usize; 2],
-    ) {
-        // SAFETY: the caller's promise.
-        unsafe { super::lanes::scatter(&store[first..], self, at, strides, shape) }
-    }
-
-    fn streamed(level: Level, streams: bool) -> Streamed<T> {
-        Streamed::new(level, streams)
-    }
-
-    unsafe fn fill(self, streamed: &mut Streamed<T>, run: Run, fill: impl FnOnce(Self)) {
-        // SAFETY: the caller's promise.
-        unsafe { streamed.fill(self, run, fill) }
-    }
-}
-
-/// Asks for the cache lines [`AHEAD`] of the `N` elements from `at` on.
+/// Asks for the lines [`AHEAD`] of the `N` elements from `at` on.
 #[inline(always)]
 pub(super) fn ask_ahead<T, const N: usize>(src: &[T], at: usize) {
     for line in (0..N * size_of::<T>()).step_by(64) {

@@ -62,6 +62,8 @@ pub(crate) mod streamed;
 #[allow(unsafe_code)]
 mod sweep;
 #[allow(unsafe_code)]
+mod target;
+#[allow(unsafe_code)]
 mod threes;
 #[allow(unsafe_code)]
 mod tile;
@@ -78,10 +80,8 @@ use std::ops::Range;
 use band::Band;
 use line::Slide;
 use plan::Traits;
-use streamed::Run;
 pub(crate) use sweep::pool;
-
-use crate::Level;
+use target::Target;
 
 /// The element side of a sweep. Positions and lengths count elements.
 pub(crate) trait Kernel<T>: Copy + Send + Sync {
@@ -181,42 +181,4 @@ impl ScanRows {
         let end = self.origin + ((self.first + window) * self.stride + self.kernel) as isize;
         end.clamp(0, self.rows as isize).unsigned_abs()
     }
-}
-
-/// Output arrays that a kernel writes the same positions of.
-pub(crate) trait Target: Copy + Send + Sync {
-    /// Scratch memory in the same form.
-    type Store: Default;
-    /// Where a task collects results, if it streams them.
-    type Streamed;
-
-    /// A handle to at least `len` elements of scratch.
-    fn over(store: &mut Self::Store, len: usize) -> Self;
-
-    /// Copies `[n, lanes]` interleaved scratch elements, from element `first` on, to `at`, with the
-    /// strides of both.
-    ///
-    /// # Safety
-    /// The destinations are elements of this target that nothing else holds, and the scratch
-    /// elements are initialised.
-    #[allow(unsafe_code)]
-    unsafe fn scatter(
-        self,
-        store: &Self::Store,
-        first: usize,
-        at: isize,
-        strides: [isize; 2],
-        shape: [usize; 2],
-    );
-
-    /// [`Self::Streamed`] for a task that does so, or does not.
-    fn streamed(level: Level, streams: bool) -> Self::Streamed;
-
-    /// Calls `fill` with a handle to the results of `run`, and streams what it writes.
-    ///
-    /// # Safety
-    /// They are elements of this target that nothing else holds, and all that `fill` writes, with
-    /// nothing left out.
-    #[allow(unsafe_code)]
-    unsafe fn fill(self, streamed: &mut Self::Streamed, run: Run, fill: impl FnOnce(Self));
 }

@@ -76,6 +76,15 @@ impl Level {
         !(cfg!(target_arch = "x86_64") && matches!(self, Self::Baseline))
     }
 
+    /// Whether there are instructions that leave lanes of a vector out.
+    pub(crate) fn masks_lanes(self) -> bool {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => true,
+            _ => false,
+        }
+    }
+
     /// Whether this processor can run the level.
     #[must_use]
     pub fn is_supported(self) -> bool {

@@ -89,7 +89,7 @@ pub(crate) fn pool<T: Element, P: Position>(
                 }
             };
             // SAFETY: every task has bands of its own, of which all results are written.
-            unsafe { out.fill(&mut streamed, run, pool) };
+            unsafe { out.fill(&mut streamed, Some(run), pool) };
         }
     });
     true

@@ -14,9 +14,9 @@ use super::fold::Fold;
 use super::planes::{Axes, merged, offsets, volume};
 use super::scales::{Scales, repeated};
 use super::streamed::{Run, Streamed};
-use super::tile::{VECTOR_BYTES, Vectors, in_tiles, load_partials, onto};
+use super::tile::{VECTOR_BYTES, Vectors, load_partials, onto, with_lanes};
 use crate::reduce::{Divisor, Reduce};
-use crate::simd::{Work, dispatch, load_tile};
+use crate::simd::{Work, dispatch, load_tile, store_tile, turn_by_turn};
 use crate::view::{Shared, masked};
 use crate::window::{Axis, Rule};
 use crate::{Execution, Geometry, Level, View};
@@ -32,9 +32,6 @@ const LARGEST_PLANE: usize = 4096;
 
 /// Longer windows share work along a line; these are reduced tap by tap everywhere.
 pub(super) const LONGEST_WINDOW: usize = 6;
-
-/// Lanes of the longest tile.
-const MOST_LANES: usize = 2 * VECTOR_BYTES;
 
 /// Set for the taps that lie inside the plane.
 type Mask = u16;
@@ -191,8 +188,10 @@ impl<S: Copy> Flat<S> {
             let mut streamed = Streamed::new(fold.level, streams);
             for grain in task * grains / tasks..(task + 1) * grains / tasks {
                 let [at, out_at] = offsets(&self.outer, grain / chunks);
-                let first = grain % chunks * CHUNK;
-                let count = CHUNK.min(self.run - first);
+                // Of equal length, so that each fills vectors.
+                let chunk = |chunk: usize| chunk * self.run / chunks;
+                let first = chunk(grain % chunks);
+                let count = chunk(grain % chunks + 1) - first;
                 let at = input.origin() as isize + at + first as isize;
                 let (src, start) = self.readable(input.data(), at, count, &mut staged);
                 let run = Run { at: out_at + first as isize, len: count };
@@ -204,7 +203,7 @@ impl<S: Copy> Flat<S> {
                     dispatch(fold.level, FoldFlat { reduce, flat, src, start, first, line, dst });
                 };
                 // SAFETY: as above, and all of them are written.
-                unsafe { streamed.fill(out, run, pool) };
+                unsafe { streamed.fill(out, Some(run), pool) };
             }
         });
     }
@@ -281,32 +280,37 @@ impl<T: Copy + Default, R: Reduce<T>> Work for FoldFlat<'_, T, R> {
 
     #[inline(always)]
     fn run<const V: usize>(mut self) {
-        // First as if all elements were numbers, if that takes less time.
-        if !R::PREFERS_NUMBERS || !self.fold::<true>() {
-            self.fold::<false>();
-            self.slide::<false>();
-        } else {
-            self.slide::<true>();
-        }
+        with_lanes!(size_of::<R::Partial>(), |L| self.pool::<{ 2 * L }>());
     }
 }
 
 impl<T: Copy + Default, R: Reduce<T>> FoldFlat<'_, T, R> {
+    /// Reduces the windows, first as if all elements were numbers, if that takes less time.
+    #[inline(always)]
+    fn pool<const L: usize>(&mut self) {
+        if !R::PREFERS_NUMBERS || !self.fold::<L, true>() {
+            self.fold::<L, false>();
+            self.slide::<L, false>();
+        } else {
+            self.slide::<L, true>();
+        }
+    }
+
     /// Reduces the rows of windows into the line; gives whether that was right: not if `NUMBERS` was
     /// said of others.
     #[inline(always)]
-    fn fold<const NUMBERS: bool>(&mut self) -> bool {
+    fn fold<const L: usize, const NUMBERS: bool>(&mut self) -> bool {
         let Self { reduce, flat, src, start, first, ref mut line, ref dst } = *self;
-        let [before, after] = flat.columns.reach();
+        let ([before, after], [up, down]) = (flat.columns.reach(), flat.rows.reach());
         let phase = (first % flat.plane + flat.plane - before % flat.plane) % flat.plane;
         let inside = &flat.rows.inside[phase..];
-        let (len, room) = (before + dst.len() + after, line.len());
-        let ([up, down], reach) = (flat.rows.reach(), len + MOST_LANES);
+        let reach = (before + dst.len() + after).next_multiple_of(L);
         let fits = start >= before + up && start - before + reach + down <= src.len();
-        assert!(fits && reach <= inside.len(), "taps of all vectors can be read");
-        let mut met = Vectors([reduce.identity(); MOST_LANES]);
-        in_tiles!(two, size_of::<R::Partial>(), len, room, true, |at, L| {
-            let inside = &inside[at..at + L];
+        assert!(fits && reach <= inside.len().min(line.len()), "taps of vectors can be read");
+        let mut met = Vectors([reduce.identity(); L]);
+        for at in (0..reach).step_by(L) {
+            turn_by_turn();
+            let masks = &inside[at..at + L];
             let mut acc = [reduce.identity(); L];
             let mut trace = acc;
             for tap in &flat.rows.taps {
@@ -318,16 +322,17 @@ impl<T: Copy + Default, R: Reduce<T>> FoldFlat<'_, T, R> {
                         trace[l] = reduce.traced(trace[l], loaded[l]);
                     }
                 }
-                let kept = masked(&loaded, reduce.identity(), inside, tap.bit);
+                let kept = masked(&loaded, reduce.identity(), masks, tap.bit);
                 onto::<T, R, L, NUMBERS>(reduce, &mut acc, &kept);
             }
-            line[at..at + L].copy_from_slice(&acc);
+            // SAFETY: looked at above.
+            unsafe { store_tile(line, at, acc) };
             if NUMBERS {
                 for l in 0..L {
                     met.0[l] = reduce.traced(met.0[l], trace[l]);
                 }
             }
-        });
+        }
         let mut numbers = true;
         if NUMBERS {
             for &trace in &black_box(&met).0 {
@@ -339,31 +344,38 @@ impl<T: Copy + Default, R: Reduce<T>> FoldFlat<'_, T, R> {
 
     /// Reduces windows along the line to results.
     #[inline(always)]
-    fn slide<const NUMBERS: bool>(&mut self) {
+    fn slide<const L: usize, const NUMBERS: bool>(&mut self) {
         let Self { reduce, flat, first, ref line, ref mut dst, .. } = *self;
         let [before, after] = flat.columns.reach();
         let (phase, count) = (first % flat.plane, dst.len());
-        assert!(before + count + after + MOST_LANES <= line.len(), "the line holds a chunk");
         let inside = &flat.columns.inside[phase..];
-        in_tiles!(two, size_of::<R::Partial>(), count, count, true, |at, L| {
-            let inside = &inside[at..at + L];
+        let fits = before + count + after <= line.len() && count <= inside.len();
+        assert!(fits && count >= L, "the line holds a chunk, which fills vectors");
+        let mut at = 0;
+        loop {
+            turn_by_turn();
+            let masks = &inside[at..at + L];
             let mut acc = [reduce.identity(); L];
             for tap in &flat.columns.taps {
                 let at = (before + at).wrapping_add_signed(tap.offset);
                 // SAFETY: looked at above.
                 let row = unsafe { load_tile(line, at) };
-                let kept = masked(&row, reduce.identity(), inside, tap.bit);
+                let kept = masked(&row, reduce.identity(), masks, tap.bit);
                 onto::<T, R, L, NUMBERS>(reduce, &mut acc, &kept);
             }
             // Copied: the compiler could not know that results are not written over them.
             let scales = &flat.scales.from(phase + at)[..L];
             let mut scale = [scales[0]; L];
             scale.copy_from_slice(scales);
-            let dst = &mut dst[at..at + L];
             let results = reduce.finish_tile(acc, scale);
-            for l in 0..L {
-                dst[l].write(results[l]);
+            for (dst, result) in dst[at..at + L].iter_mut().zip(results) {
+                dst.write(result);
             }
-        });
+            if at + L >= count {
+                return;
+            }
+            // The last vector repeats results of the one before.
+            at = (at + L).min(count - L);
+        }
     }
 }

@@ -335,6 +335,17 @@ fn fold_rows<T: Copy, R: Reduce<T>, const N: usize>(
     acc
 }
 
+/// Asks for the lines [`AHEAD`] of the `len` elements from every position on. Not inlined: the loop
+/// around it would become two.
+#[inline(never)]
+fn ask_for_rows<T>(src: &[T], positions: &[usize], len: usize) {
+    for &at in positions {
+        for line in (0..len * size_of::<T>()).step_by(LINE_BYTES) {
+            prefetch(src, at.wrapping_add((line + AHEAD) / size_of::<T>()));
+        }
+    }
+}
+
 /// Whether most rows of a window are in no window before it.
 fn share_few_rows(folds: &[RowFold], taps: &[RowTap]) -> bool {
     let ([one, next, ..], [first, second, ..]) = (folds, taps) else { return false };
@@ -361,6 +372,7 @@ fn few_rows<T: Copy, R: Reduce<T>, const K: usize, const L: usize>(
     }
     let span = n * L + from.iter().max().unwrap_or(&0);
     let asks_for_all = len * size_of::<T>() < LONG_ROW_BYTES && share_few_rows(folds, taps);
+    let asked = if asks_for_all { K - 1 } else { 0 };
     for (done, fold) in folds.iter().enumerate() {
         let at = fold.src.wrapping_add_signed(work.band.src_base + first);
         let (Some(taps), Some(row)) =
@@ -368,6 +380,7 @@ fn few_rows<T: Copy, R: Reduce<T>, const K: usize, const L: usize>(
         else {
             return done;
         };
+        ask_for_rows(taps, &from[..asked], len);
         let folded = row.as_chunks_mut::<L>().0;
         let mut rows = [tiles::<T, L>(taps, 0, n); K];
         for k in 0..K {
@@ -376,13 +389,7 @@ fn few_rows<T: Copy, R: Reduce<T>, const K: usize, const L: usize>(
         for i in 0..n {
             turn_by_turn();
             let first = &rows[0][i];
-            if !asks_for_all {
-                prefetch(taps, span - (n - i) * L + AHEAD / size_of::<T>());
-            } else if i % const { LINE_BYTES.div_ceil(L * size_of::<T>()) } == 0 {
-                for k in 0..K {
-                    prefetch(taps, from[k] + i * L + AHEAD / size_of::<T>());
-                }
-            }
+            prefetch(taps, span - (n - i) * L + AHEAD / size_of::<T>());
             let mut acc = reduce.load_tile(*first);
             for k in 1..K {
                 onto::<T, R, L, false>(reduce, &mut acc, &reduce.load_tile(rows[k][i]));

@@ -182,7 +182,7 @@ impl<T: Copy + Default + Send + Sync, M: Meet<T>> Scatter<'_, T, M> {
             }
         };
         // SAFETY: a plane of this task's own, of which all is written if its windows are those.
-        unsafe { streamed.fill(out, Run { at, len: pointed.volume }, put) };
+        unsafe { streamed.fill(out, Some(Run { at, len: pointed.volume }), put) };
         done
     }
 

@@ -41,28 +41,43 @@ impl<T: Copy> Streamed<T> {
         Self { level, streams, staged: Vec::new() }
     }
 
-    /// Calls `fill` with a handle to some results.
+    /// Calls `fill` with a handle to some results, which are written past the caches if they follow
+    /// one another in a `run`.
     ///
     /// # Safety
     /// They are elements of `out` that nothing else holds, and all that `fill` writes, with nothing
     /// left out.
-    pub(crate) unsafe fn fill(&mut self, out: Shared<T>, run: Run, fill: impl FnOnce(Shared<T>)) {
-        if !self.streams {
-            return fill(out);
+    pub(crate) unsafe fn fill(
+        &mut self,
+        out: Shared<T>,
+        run: Option<Run>,
+        fill: impl FnOnce(Shared<T>),
+    ) {
+        let run = run.filter(|_| self.streams);
+        let before = run.map_or(0, |run| self.make_room(out, run));
+        // One call, as a kernel may be inlined where it is called.
+        fill(match run {
+            Some(run) => Shared::over(&mut self.staged[before..]).starting_at(run.at),
+            None => out,
+        });
+        if let Some(Run { at, len }) = run {
+            // SAFETY: the caller's promise.
+            let dst = unsafe { out.run(at, len) };
+            copy_past(self.level, &self.staged[before..before + len], dst);
         }
-        let Run { at, len } = run;
-        // SAFETY: the caller's promise.
-        let dst = unsafe { out.run(at, len) };
+    }
+
+    /// Makes room for results, from the element on that is given: lines of the scratch begin with the
+    /// elements that those of the results begin with.
+    fn make_room(&mut self, out: Shared<T>, Run { at, len }: Run) -> usize {
         let lanes = const { LINE_BYTES / size_of::<T>() };
         if self.staged.len() < len + 2 * lanes {
             self.staged.resize_with(len + 2 * lanes, MaybeUninit::zeroed);
         }
-        // Lines of the scratch begin with the elements that those of the results begin with.
+        // SAFETY: the results' first element, if there is one, is one of `out`.
+        let dst = unsafe { out.run(at, 0) };
         let line = |first: *const MaybeUninit<T>| first.align_offset(LINE_BYTES) % lanes;
-        let before = (line(self.staged.as_ptr()) + lanes - line(dst.as_ptr())) % lanes;
-        let staged = &mut self.staged[before..before + len];
-        fill(Shared::over(staged).starting_at(at));
-        copy_past(self.level, staged, dst);
+        (line(self.staged.as_ptr()) + lanes - line(dst.as_ptr())) % lanes
     }
 }
 

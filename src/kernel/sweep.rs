@@ -256,13 +256,11 @@ impl<T: Copy + Default, K: Kernel<T>> Sweep<'_, '_, T, K> {
         };
         let first = chunk.outputs.start as isize * slide.out_stride;
         let mut pool = |band: &Band, scan: Option<ScanRows>, line: &mut K::Line| {
-            let mut pool = |out| self.pool_band(src, place, &slide, band, scan, line, out);
-            match band.run(first).filter(|_| !plan.gathered) {
-                // SAFETY: the sweep hands every output position to one task only, which writes all
-                // of a band's.
-                Some(run) => unsafe { out.fill(streamed, run, pool) },
-                None => pool(out),
-            }
+            let pool = |out| self.pool_band(src, place, &slide, band, scan, line, out);
+            let run = band.run(first).filter(|_| !plan.gathered);
+            // SAFETY: the sweep hands every output position to one task only, which writes all of a
+            // band's.
+            unsafe { out.fill(streamed, run, pool) };
         };
         let mut rest = count;
         if let Some(period) = self.period(cursor, count) {

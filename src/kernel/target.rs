@@ -40,7 +40,7 @@ pub(crate) trait Target: Copy + Send + Sync {
     /// # Safety
     /// They are elements of this target that nothing else holds, and all that `fill` writes, with
     /// nothing left out.
-    unsafe fn fill(self, streamed: &mut Self::Streamed, run: Run, fill: impl FnOnce(Self));
+    unsafe fn fill(self, streamed: &mut Self::Streamed, run: Option<Run>, fill: impl FnOnce(Self));
 }
 
 impl<T: Copy + Send + Sync> Target for Shared<T> {
@@ -70,7 +70,7 @@ impl<T: Copy + Send + Sync> Target for Shared<T> {
         Streamed::new(level, streams)
     }
 
-    unsafe fn fill(self, streamed: &mut Streamed<T>, run: Run, fill: impl FnOnce(Self)) {
+    unsafe fn fill(self, streamed: &mut Streamed<T>, run: Option<Run>, fill: impl FnOnce(Self)) {
         // SAFETY: the caller's promise.
         unsafe { streamed.fill(self, run, fill) }
     }
@@ -103,7 +103,7 @@ impl<T: Copy + Send + Sync> Target for (Shared<T>, Shared<i64>) {
         (Streamed::new(level, streams), Streamed::new(level, streams))
     }
 
-    unsafe fn fill(self, streamed: &mut Self::Streamed, run: Run, fill: impl FnOnce(Self)) {
+    unsafe fn fill(self, streamed: &mut Self::Streamed, run: Option<Run>, fill: impl FnOnce(Self)) {
         let (values, positions) = streamed;
         // SAFETY: the caller's promise.
         unsafe {

@@ -174,7 +174,7 @@ impl<S: Copy> Tiled<S> {
                 let run = self.run(&bands);
                 let pool = |out| self.pool_bands(fold, bands, input, out, &inside, &mut scratch);
                 // SAFETY: every task has bands of its own, of which all results are written.
-                unsafe { streamed.fill(out, run, pool) };
+                unsafe { streamed.fill(out, Some(run), pool) };
             }
         });
     }

@@ -36,7 +36,7 @@ pub(super) fn fill<T: Mean>(
             let run = Run { at: (range.start * len) as isize, len: range.len() * len };
             let fill = |out| dispatch(level, Fill { planes, range, small, len, divisor, out });
             // SAFETY: planes of this task's own, all of which is written.
-            unsafe { streamed.fill(out, run, fill) };
+            unsafe { streamed.fill(out, Some(run), fill) };
         }
     });
 }

@@ -404,6 +404,11 @@ fn few_rows<T: Copy, R: Reduce<T>, const K: usize, const L: usize>(
     folds.len()
 }
 
+/// Whether [`few_rows`] is compiled for vectors of `V` bytes: not for what few processors have.
+const fn is_for_few<const V: usize>() -> bool {
+    Level::Baseline.is_for_all() || V > 16
+}
+
 /// Folds rows of elements into rows of partial results.
 struct FoldRows<'a, T, R: Reduce<T>> {
     reduce: R,
@@ -423,7 +428,7 @@ impl<T: Copy, R: Reduce<T>> Work for FoldRows<'_, T, R> {
             let mut rest = alike;
             while !rest.is_empty() {
                 let done = with_lanes!(size_of::<R::Partial>(), |L| match taps.len() {
-                    _ if alike[0].onto || !R::COMMON => 0,
+                    _ if alike[0].onto || !R::COMMON || !is_for_few::<V>() => 0,
                     1 => few_rows::<T, R, 1, L>(&mut self, rest, taps),
                     2 => few_rows::<T, R, 2, L>(&mut self, rest, taps),
                     3 => few_rows::<T, R, 3, L>(&mut self, rest, taps),

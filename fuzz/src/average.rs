@@ -2,8 +2,9 @@
 
 use poolnd::average_into;
 
-use crate::case::{Case, Source, executions};
+use crate::case::{Case, Source};
 use crate::dtype::{Kind, Number};
+use crate::executions::executions;
 use crate::layout::{Array, Layout};
 use crate::number::for_dtype;
 use crate::reference;

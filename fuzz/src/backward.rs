@@ -4,8 +4,9 @@ use poolnd::{Accumulator, Divisor, PoolError, average_backward_into, max_backwar
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use crate::case::{Case, Source, executions, written};
+use crate::case::{Case, Source, written};
 use crate::dtype::{Kind, random};
+use crate::executions::executions;
 use crate::layout::Array;
 use crate::number::{Float, for_float, is_between};
 use crate::planes::{Planes, places, planes, volume};

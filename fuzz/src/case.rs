@@ -1,6 +1,6 @@
 //! A case: a problem, the memory of its arrays, and their elements.
 
-use poolnd::{Execution, Level, ViewMut};
+use poolnd::ViewMut;
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::strategy::ValueTree;
@@ -86,9 +86,4 @@ pub fn written<T: Dtype>(
     write(array.view_mut());
     array.assert_gaps(old);
     array.elements()
-}
-
-/// Every instruction set of this processor.
-pub fn executions() -> impl Iterator<Item = Execution<'static>> {
-    Level::available().into_iter().map(|level| Execution::single_threaded().level(level))
 }

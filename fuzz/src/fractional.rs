@@ -3,8 +3,9 @@
 use poolnd::{Divisor, Taps, Window, fractional_max_into, fractional_starts};
 use proptest::prelude::*;
 
-use crate::case::{Source, executions, written};
+use crate::case::{Source, written};
 use crate::dtype::{Dtype, random};
+use crate::executions::executions;
 use crate::layout::Array;
 use crate::number::for_dtype;
 use crate::planes::{Planes, planes, split};

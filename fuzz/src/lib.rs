@@ -9,6 +9,8 @@
 #[path = "../../tests/rust/dtype.rs"]
 #[allow(unused_imports, unused_macros)]
 pub mod dtype;
+#[path = "../../tests/rust/executions.rs"]
+pub mod executions;
 #[path = "../../tests/rust/layout.rs"]
 pub mod layout;
 #[path = "../../tests/rust/problem.rs"]

@@ -2,8 +2,9 @@
 
 use poolnd::{max_into, max_with_indices_into};
 
-use crate::case::{Case, Source, executions};
+use crate::case::{Case, Source};
 use crate::dtype::Dtype;
+use crate::executions::executions;
 use crate::number::for_dtype;
 use crate::reference;
 

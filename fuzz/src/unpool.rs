@@ -4,8 +4,9 @@ use poolnd::{PoolError, unpool_backward_into, unpool_into};
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use crate::case::{Source, executions, written};
+use crate::case::{Source, written};
 use crate::dtype::{Dtype, random};
+use crate::executions::executions;
 use crate::layout::Array;
 use crate::number::for_dtype;
 use crate::planes::{Planes, places, planes, volume};

@@ -9,7 +9,8 @@ use super::{Level, Work, dispatch};
 /// Bytes of a cache line.
 pub(crate) const LINE_BYTES: usize = 64;
 
-/// Bytes of the last-level cache that this processor shares with its neighbours, if it says so.
+/// Bytes of the last-level cache that this processor shares with its neighbours, if it says so and is
+/// of the third level or above.
 #[cfg(target_arch = "x86_64")]
 pub(crate) fn last_level_cache() -> Option<usize> {
     // Unsafe in the oldest Rust that this is written for.
@@ -37,7 +38,9 @@ pub(crate) fn last_level_cache() -> Option<usize> {
             .product()
     };
     let level = |eax: u32| eax >> 5 & 0x7;
-    caches.max_by_key(|cache| level(cache.eax)).map(|cache| bytes(cache.ebx, cache.ecx))
+    // A virtual machine may not tell of the third level: the second is not the last one then.
+    let last = caches.max_by_key(|cache| level(cache.eax)).filter(|cache| level(cache.eax) > 2);
+    last.map(|cache| bytes(cache.ebx, cache.ecx))
 }
 
 /// Nothing is known of it.

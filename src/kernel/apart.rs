@@ -1,15 +1,12 @@
 //! Windows far apart along folded rows: squares of outputs and taps are turned, so that single
 //! elements need not be picked.
 
-use super::fold::AHEAD;
+use super::fold::{AHEAD, ask_for_row};
 use super::line::{Apart, Stretch};
 use super::slide::{Along, Source};
 use super::tile::tiles;
 use crate::reduce::Reduce;
 use crate::simd::{Work, prefetch, transposed, turn_by_turn};
-
-/// Bytes that are fetched together.
-const LINE_BYTES: usize = 64;
 
 /// Outputs, and taps, of a square.
 pub(crate) const SIDE: usize = 4;
@@ -63,10 +60,7 @@ impl<T: Copy + Default, R: Reduce<T>, S: Source<T, R>> Work for FoldApart<'_, T,
                 let at = if n >= SIDE { o.min(n - SIDE) } else { o };
                 if at < readable && at + SIDE <= n {
                     if S::IN_PLACE {
-                        let ahead = at * stride + AHEAD / size_of::<T>();
-                        for next in (0..SIDE * stride).step_by(LINE_BYTES / size_of::<T>()) {
-                            prefetch(line, ahead + next);
-                        }
+                        ask_for_row(line, at * stride, SIDE * stride);
                     }
                     let acc = fold_square::<T, R, S>(reduce, line, at * stride, stride, taps);
                     let dst = &mut dst[at..at + SIDE];

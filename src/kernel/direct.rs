@@ -5,7 +5,7 @@ use std::mem::MaybeUninit;
 use super::band::{Band, RowTap};
 use super::fold::ask_ahead;
 use super::line::Slide;
-use super::tile::{in_tiles, load_partials, onto};
+use super::tile::{in_tiles, load_checked, load_partials, onto};
 use crate::reduce::Reduce;
 use crate::simd::Work;
 use crate::view::{Shared, even_and_odd};
@@ -23,10 +23,7 @@ fn folded_rows<T: Copy, R: Reduce<T>, const N: usize>(
         let at = at.wrapping_add_signed(tap.offset);
         // No other window has asked for it.
         ask_ahead::<T, N>(src, at);
-        let row = &src[at..][..N];
-        let mut elements = [row[0]; N];
-        elements.copy_from_slice(row);
-        reduce.load_tile(elements)
+        load_checked::<T, R, N>(reduce, src, at)
     };
     let mut acc = load(&taps[0]);
     for tap in &taps[1..] {

@@ -5,7 +5,6 @@
 //! plane, in the row or the plane next to it, is masked: a table says for every position of the
 //! plane which taps lie inside.
 
-use std::hint::black_box;
 use std::iter::repeat_n;
 
 use smallvec::SmallVec;
@@ -14,7 +13,7 @@ use super::fold::Fold;
 use super::planes::{Axes, merged, offsets, volume};
 use super::scales::{Scales, repeated};
 use super::streamed::{Run, Streamed};
-use super::tile::{VECTOR_BYTES, Vectors, load_partials, onto, with_lanes};
+use super::tile::{VECTOR_BYTES, Vectors, are_numbers, load_partials, onto, with_lanes};
 use crate::reduce::{Divisor, Reduce};
 use crate::simd::{Work, dispatch, load_tile, store_tile, turn_by_turn};
 use crate::view::{Shared, masked};
@@ -333,13 +332,7 @@ impl<T: Copy + Default, R: Reduce<T>> FoldFlat<'_, T, R> {
                 }
             }
         }
-        let mut numbers = true;
-        if NUMBERS {
-            for &trace in &black_box(&met).0 {
-                numbers &= reduce.are_numbers(trace);
-            }
-        }
-        numbers
+        !NUMBERS || are_numbers(reduce, &met.0)
     }
 
     /// Reduces windows along the line to results.

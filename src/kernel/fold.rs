@@ -11,11 +11,11 @@ use super::line::{Apart, Slide, Stretch};
 use super::plan::Traits;
 use super::scan::ScanFold;
 use super::slide::{Along, Elements, FoldInParts, FoldLevels, FoldRuns};
-use super::tile::{VECTOR_BYTES, in_tiles, onto, tiles, with_lanes};
+use super::tile::{VECTOR_BYTES, in_tiles, load_checked, onto, tiles, with_lanes};
 use super::tiled::{Tiled, is_walked};
 use super::{Kernel, Rows, ScanRows, small, sweep};
 use crate::reduce::{Divisor, Reduce};
-use crate::simd::{LINE_BYTES, Work, dispatch, prefetch, turn_by_turn};
+use crate::simd::{CACHE_LINE_BYTES, Work, dispatch, prefetch, turn_by_turn};
 use crate::view::{Shared, same_type};
 use crate::{Execution, Geometry, Level, View, ViewMut};
 
@@ -307,12 +307,18 @@ impl<R> Fold<R> {
     }
 }
 
-/// Asks for the lines [`AHEAD`] of the `N` elements from `at` on.
+/// Asks for the cache lines [`AHEAD`] of the `len` elements from `at` on.
 #[inline(always)]
-pub(super) fn ask_ahead<T, const N: usize>(src: &[T], at: usize) {
-    for line in (0..N * size_of::<T>()).step_by(64) {
+pub(super) fn ask_for_row<T>(src: &[T], at: usize, len: usize) {
+    for line in (0..len * size_of::<T>()).step_by(CACHE_LINE_BYTES) {
         prefetch(src, at.wrapping_add((line + AHEAD) / size_of::<T>()));
     }
+}
+
+/// [`ask_for_row`] for the elements of a tile.
+#[inline(always)]
+pub(super) fn ask_ahead<T, const N: usize>(src: &[T], at: usize) {
+    ask_for_row(src, at, N);
 }
 
 /// Folds `N` neighbours of every row onto `acc`, those of a row without offset being at `at`.
@@ -327,22 +333,17 @@ fn fold_rows<T: Copy, R: Reduce<T>, const N: usize>(
 ) -> [R::Partial; N] {
     ask_ahead::<T, N>(src, at.wrapping_add_signed(reach));
     for tap in taps {
-        let tap = &src[at.wrapping_add_signed(tap.offset)..][..N];
-        let mut elements = [tap[0]; N];
-        elements.copy_from_slice(tap);
-        onto::<T, R, N, false>(reduce, &mut acc, &reduce.load_tile(elements));
+        let row = load_checked::<T, R, N>(reduce, src, at.wrapping_add_signed(tap.offset));
+        onto::<T, R, N, false>(reduce, &mut acc, &row);
     }
     acc
 }
 
-/// Asks for the lines [`AHEAD`] of the `len` elements from every position on. Not inlined: the loop
-/// around it would become two.
+/// [`ask_for_row`] for every position. Not inlined: the loop around it would become two.
 #[inline(never)]
 fn ask_for_rows<T>(src: &[T], positions: &[usize], len: usize) {
     for &at in positions {
-        for line in (0..len * size_of::<T>()).step_by(LINE_BYTES) {
-            prefetch(src, at.wrapping_add((line + AHEAD) / size_of::<T>()));
-        }
+        ask_for_row(src, at, len);
     }
 }
 

@@ -1,13 +1,12 @@
 //! Windows of two by two, two apart: pairs of rows are reduced as they are read, and pairs of
 //! columns in registers. Nothing is folded into a line.
 
-use std::hint::black_box;
 use std::ops::Range;
 
 use super::fold::ask_ahead;
 use super::grid::{Grid, Part};
 use super::planes::offsets;
-use super::tile::{combined, load_traced, with_lanes};
+use super::tile::{are_numbers, combined, load_traced, with_lanes};
 use super::tiled::Tiled;
 use crate::View;
 use crate::reduce::{Reduce, combine};
@@ -95,14 +94,7 @@ impl<T: Copy + Default, R: Reduce<T>> Pairs<'_, '_, T, R> {
                 self.row::<NUMBERS>([at, o], out, done, &mut met[0]);
             }
         }
-        let mut numbers = true;
-        if NUMBERS {
-            let met = met;
-            for &trace in black_box(&met) {
-                numbers &= reduce.are_numbers(trace);
-            }
-        }
-        numbers
+        !NUMBERS || are_numbers(reduce, &met)
     }
 
     /// The results of `n` windows of a row, from output number `o` of the plane on, which lie at `out`:

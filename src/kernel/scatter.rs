@@ -113,10 +113,10 @@ pub(crate) fn scatter<T: Copy + Default + Send + Sync, M: Meet<T>>(
     };
     let (pointed, is_zeroed) = (&pointed, target.is_zeroed());
     let scatter = Scatter { pointed, source, indices, out: target.shared(), skips, meet };
-    // Neighbouring planes are alike: where elements met once, later planes are summed at once, and
-    // windows that were not those of a plane are not those of the next.
     let streams = pointed.volume.saturating_mul(size_of::<T>()) <= STAGED_BYTES
         && execution.streams(pointed.moved);
+    // Neighbouring planes are alike: where elements met once, later planes are summed at once, and
+    // windows that were not those of a plane are not those of the next.
     let start = || {
         let streamed = Streamed::new(level, streams);
         (Vec::new(), Vec::new(), false, &suggested[..], streamed)
@@ -181,7 +181,8 @@ impl<T: Copy + Default + Send + Sync, M: Meet<T>> Scatter<'_, T, M> {
                 Windows::Overlapping(windows) => done = meet.join_rows(level, *windows, plane),
             }
         };
-        // SAFETY: a plane of this task's own, of which all is written if its windows are those.
+        // SAFETY: a plane of this task's own, of which all is written: by this if its windows are
+        // those, and anew if they are not.
         unsafe { streamed.fill(out, Some(Run { at, len: pointed.volume }), put) };
         done
     }

@@ -4,7 +4,7 @@
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
-use crate::simd::{LINE_BYTES, Level, copy_past, let_others_see};
+use crate::simd::{CACHE_LINE_BYTES, Level, copy_past, let_others_see};
 use crate::view::Shared;
 
 /// Results that are collected: with what they are computed from, most of a first-level cache.
@@ -70,13 +70,13 @@ impl<T: Copy> Streamed<T> {
     /// Makes room for results, from the element on that is given: lines of the scratch begin with the
     /// elements that those of the results begin with.
     fn make_room(&mut self, out: Shared<T>, Run { at, len }: Run) -> usize {
-        let lanes = const { LINE_BYTES / size_of::<T>() };
+        let lanes = const { CACHE_LINE_BYTES / size_of::<T>() };
         if self.staged.len() < len + 2 * lanes {
             self.staged.resize_with(len + 2 * lanes, MaybeUninit::zeroed);
         }
         // SAFETY: the results' first element, if there is one, is one of `out`.
         let dst = unsafe { out.run(at, 0) };
-        let line = |first: *const MaybeUninit<T>| first.align_offset(LINE_BYTES) % lanes;
+        let line = |first: *const MaybeUninit<T>| first.align_offset(CACHE_LINE_BYTES) % lanes;
         (line(self.staged.as_ptr()) + lanes - line(dst.as_ptr())) % lanes
     }
 }

@@ -9,7 +9,7 @@ use super::fold::ask_ahead;
 use super::grid::{Grid, Part, Side};
 use super::planes::offsets;
 use super::rows::ROWS;
-use super::tile::{Vectors, combined};
+use super::tile::{Vectors, are_numbers, combined};
 use super::tiled::Tiled;
 use crate::View;
 use crate::reduce::Reduce;
@@ -188,13 +188,7 @@ impl<T: Copy + Default, R: Reduce<T>> Threes<'_, '_, T, R> {
                 o = end;
             }
         }
-        let mut numbers = true;
-        if NUMBERS {
-            for &trace in &black_box(&scratch.met).0 {
-                numbers &= reduce.are_numbers(trace);
-            }
-        }
-        numbers
+        !NUMBERS || are_numbers(reduce, &scratch.met.0)
     }
 
     /// The plane of a part.

@@ -4,6 +4,8 @@
 //! so they compile to whole vectors under any instruction set, and the loop over the taps, whose
 //! number is known only at run time, carries nothing but registers.
 
+use std::hint::black_box;
+
 use crate::reduce::{Reduce, combine};
 use crate::simd::{load_tile, store_tile, turn_by_turn};
 
@@ -118,6 +120,18 @@ pub(crate) unsafe fn load_partials<T: Copy, R: Reduce<T>, const L: usize>(
     reduce.load_tile(elements)
 }
 
+/// [`load_partials`], looked at: for rows whose taps a table names.
+#[inline(always)]
+pub(crate) fn load_checked<T: Copy, R: Reduce<T>, const L: usize>(
+    reduce: R,
+    slice: &[T],
+    at: usize,
+) -> [R::Partial; L] {
+    let row = &slice[at..][..L];
+    // SAFETY: they are elements of the row.
+    unsafe { load_partials::<T, R, L>(reduce, row, 0) }
+}
+
 /// [`load_partials`], leaving a trace of what was met if that is to be looked at.
 ///
 /// # Safety
@@ -160,6 +174,22 @@ pub(crate) fn combined<T, R: Reduce<T>, const L: usize, const NUMBERS: bool>(
 ) -> [R::Partial; L] {
     onto::<T, R, L, NUMBERS>(reduce, &mut earlier, &later);
     earlier
+}
+
+/// Whether all elements that left these traces are numbers.
+#[inline(always)]
+pub(crate) fn are_numbers<T, R: Reduce<T>, const L: usize>(
+    reduce: R,
+    met: &[R::Partial; L],
+) -> bool {
+    // Copied, and not known to be what it was: the compiler would keep the traces of the loop before
+    // in halves of vectors, or single lanes.
+    let met = *met;
+    let mut numbers = true;
+    for &trace in black_box(&met) {
+        numbers &= reduce.are_numbers(trace);
+    }
+    numbers
 }
 
 /// Folds each of `len` elements of a line, and as many more as fill a vector, with those after it

@@ -1,13 +1,12 @@
 //! Small square windows: vectors of columns walk down the rows of a band, folding them into a
 //! padded line, and then along that. All positions of a part are checked before it is walked.
 
-use std::hint::black_box;
 use std::ops::Range;
 
 use super::grid::Part;
 use super::planes::offsets;
 use super::rows::{Folded, MANY, ROWS, Rows};
-use super::tile::{fold_neighbours, onto, with_lanes};
+use super::tile::{are_numbers, fold_neighbours, onto, with_lanes};
 use super::tiled::{NARROW, Tiled};
 use crate::View;
 use crate::reduce::Reduce;
@@ -257,11 +256,7 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Walk<'_, '
                 }
             }
             if NUMBERS && (const { V >= 64 } || column + L >= width) {
-                // The compiler would do these steps by halves from the first element on.
-                let met = met;
-                for &trace in black_box(&met) {
-                    numbers &= reduce.are_numbers(trace);
-                }
+                numbers &= are_numbers(reduce, &met);
             }
             if column + L >= width {
                 return numbers;

@@ -7,7 +7,7 @@ use std::mem::MaybeUninit;
 use super::{Level, Work, dispatch};
 
 /// Bytes of a cache line.
-pub(crate) const LINE_BYTES: usize = 64;
+pub(crate) const CACHE_LINE_BYTES: usize = 64;
 
 /// Bytes of the last-level cache that this processor shares with its neighbours, if it says so and is
 /// of the third level or above.
@@ -52,9 +52,9 @@ pub(crate) fn last_level_cache() -> Option<usize> {
 /// Copies as many elements as both have, past the caches where they fill lines, which begin with the
 /// same elements of both.
 pub(crate) fn copy_past<T: Copy>(level: Level, src: &[MaybeUninit<T>], dst: &mut [MaybeUninit<T>]) {
-    let lanes = const { LINE_BYTES / size_of::<T>() };
+    let lanes = const { CACHE_LINE_BYTES / size_of::<T>() };
     let len = dst.len().min(src.len());
-    let before = dst.as_ptr().align_offset(LINE_BYTES).min(len);
+    let before = dst.as_ptr().align_offset(CACHE_LINE_BYTES).min(len);
     let after = len - (len - before) % lanes;
     dst[..before].copy_from_slice(&src[..before]);
     dispatch(level, Lines { src: &src[before..after], dst: &mut dst[before..after] });

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 mod cache;
 mod lanes;
 
-pub(crate) use cache::{LINE_BYTES, copy_past, last_level_cache, let_others_see};
+pub(crate) use cache::{CACHE_LINE_BYTES, copy_past, last_level_cache, let_others_see};
 pub(crate) use lanes::{Lanes, Pick, every_other, kept, slid, slid_by};
 
 /// An instruction set that kernels are compiled for.

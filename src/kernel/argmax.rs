@@ -46,6 +46,7 @@ impl<T: Element, P: Position> Kernel<T> for ArgMax<P> {
             overlap: true,
             scans: false,
             direct: false,
+            overlapping: false,
             turns: false,
             parts: false,
         }
@@ -68,7 +69,14 @@ impl<T: Element, P: Position> Kernel<T> for ArgMax<P> {
         unreachable!("the traits say that this kernel does not scan");
     }
 
-    fn direct(&self, _src: &[T], _band: &Band, _slide: &Slide<'_>, _out: Self::Out) {
+    fn direct(
+        &self,
+        _src: &[T],
+        _band: &Band,
+        _slide: &Slide<'_>,
+        _kept: &mut Self::Line,
+        _out: Self::Out,
+    ) {
         unreachable!("the traits say that this kernel needs lines");
     }
 

@@ -3,7 +3,8 @@
 
 use super::apart::{FoldApart, turns};
 use super::band::{Band, OutputRow, RowFold, RowTap};
-use super::direct::{FoldLanes, FoldPairs, are_squares};
+use super::columns::{FoldColumns, SIDE};
+use super::direct::FoldPairs;
 use super::few::{FoldFew, FoldThin};
 use super::flat::{Flat, leaves_lanes};
 use super::global::Global;
@@ -17,6 +18,7 @@ use super::{Kernel, Rows, ScanRows, small, sweep};
 use crate::reduce::{Divisor, Reduce};
 use crate::simd::{CACHE_LINE_BYTES, Work, dispatch, prefetch, turn_by_turn};
 use crate::view::{Shared, same_type};
+use crate::window::Rule;
 use crate::{Execution, Geometry, Level, View, ViewMut};
 
 /// Bytes of rows that the processor follows by itself, each of several.
@@ -89,6 +91,7 @@ impl<T: Copy + Default + Send + Sync + 'static, R: Reduce<T>> Kernel<T> for Fold
             overlap: R::IDEMPOTENT,
             scans: true,
             direct: common,
+            overlapping: common && R::FREQUENT,
             turns: common && turns::<R::Partial>() && turns::<T>(),
             parts: true,
         }
@@ -143,17 +146,43 @@ impl<T: Copy + Default + Send + Sync + 'static, R: Reduce<T>> Kernel<T> for Fold
         }
     }
 
-    fn direct(&self, src: &[T], band: &Band, slide: &Slide<'_>, out: Self::Out) {
+    fn direct(
+        &self,
+        src: &[T],
+        band: &Band,
+        slide: &Slide<'_>,
+        kept: &mut Self::Line,
+        out: Self::Out,
+    ) {
         let &Self { reduce, level } = self;
-        if R::COMMON {
-            match slide.no_lanes {
-                true => dispatch(level, FoldPairs { reduce, src, band, slide, out }),
-                false if are_squares(band, slide, 2) => {
-                    dispatch(level, FoldLanes::<T, R, 2> { reduce, src, band, slide, out });
-                }
-                false => dispatch(level, FoldLanes::<T, R, 0> { reduce, src, band, slide, out }),
-            }
+        if !R::COMMON {
+            return;
         }
+        if slide.no_lanes {
+            return dispatch(level, FoldPairs { reduce, src, band, slide, out });
+        }
+        let side = match slide.axis.rule {
+            Rule::Sliding { kernel: 2, stride: 2, dilation: 1, .. } => 2,
+            Rule::Sliding { kernel: SIDE, stride: 1 | 2, dilation: 1, .. } if R::FREQUENT => SIDE,
+            _ => 0,
+        };
+        let kept = &mut kept[..];
+        match (side, slide.stride) {
+            (2, 2) => dispatch(
+                level,
+                FoldColumns::<T, R, 2, 2> { reduce, src, band, slide, side, kept, out },
+            ),
+            (SIDE, 1) if R::FREQUENT => dispatch(
+                level,
+                FoldColumns::<T, R, SIDE, 1> { reduce, src, band, slide, side, kept, out },
+            ),
+            (SIDE, 2) if R::FREQUENT => dispatch(
+                level,
+                FoldColumns::<T, R, SIDE, 2> { reduce, src, band, slide, side, kept, out },
+            ),
+            _ => {}
+        }
+        dispatch(level, FoldColumns::<T, R, 0, 0> { reduce, src, band, slide, side, kept, out });
     }
 }
 

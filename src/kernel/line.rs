@@ -32,6 +32,13 @@ pub(crate) struct Stretch {
     pub(crate) in_parts: bool,
 }
 
+impl Stretch {
+    /// Whether it has that output.
+    pub(crate) fn has(&self, output: usize) -> bool {
+        (self.output..self.output + self.outputs).contains(&output)
+    }
+}
+
 /// Outputs along folded rows, the same for every row of a band.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Slide<'a> {

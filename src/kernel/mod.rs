@@ -15,6 +15,8 @@ mod band;
 mod choice;
 mod chunk;
 #[allow(unsafe_code)]
+mod columns;
+#[allow(unsafe_code)]
 mod direct;
 #[allow(unsafe_code)]
 mod disjoint;
@@ -104,8 +106,16 @@ pub(crate) trait Kernel<T>: Copy + Send + Sync {
     fn scan(&self, line: &mut Self::Line, src: &[T], scan: &ScanRows) -> bool;
     /// Reduces windows along folded rows to outputs.
     fn slide(&self, from: Rows<'_, T, Self::Line>, band: &Band, slide: &Slide<'_>, out: Self::Out);
-    /// Reduces windows that share nothing straight from the input: pairs of columns, or lanes.
-    fn direct(&self, src: &[T], band: &Band, slide: &Slide<'_>, out: Self::Out);
+    /// Reduces windows straight from the input: pairs of columns that share nothing, or lanes, whose
+    /// columns that windows share are `kept` meanwhile.
+    fn direct(
+        &self,
+        src: &[T],
+        band: &Band,
+        slide: &Slide<'_>,
+        kept: &mut Self::Line,
+        out: Self::Out,
+    );
 }
 
 /// Where the rows to slide along are.

@@ -9,6 +9,7 @@ use smallvec::SmallVec;
 
 use super::band::ROWS_AT_ONCE;
 use super::choice::{choose_lanes, lie_apart};
+use super::columns::{SIDE, overlap};
 use super::chunk::{Chunk, chunks_of, holds_padding};
 use super::line::{Levels, in_parts, one_by_one};
 use super::tile::VECTOR_BYTES;
@@ -94,6 +95,8 @@ pub(crate) struct Traits {
     pub(crate) scans: bool,
     /// Whether it can reduce windows straight from the input, without a line.
     pub(crate) direct: bool,
+    /// The same, if windows of lanes overlap a little.
+    pub(crate) overlapping: bool,
     /// Whether it can slide along rows of the input as they are, if windows lie apart.
     pub(crate) turns: bool,
     /// The same, if windows are so long that they are reduced in parts.
@@ -169,7 +172,7 @@ pub(crate) struct Plan<'g> {
     slack: usize,
     /// Whether rows are slid along where they are, because nothing has to be folded.
     pub(crate) in_place: bool,
-    /// Whether windows share nothing and are reduced straight from the input.
+    /// Whether windows share nothing, or little, and are reduced straight from the input.
     pub(crate) direct: bool,
     /// How rows of long windows are folded.
     pub(crate) scan: Option<Scan>,
@@ -221,7 +224,8 @@ impl<'g> Plan<'g> {
             _ => {
                 !gathered
                     && lane_block * traits.element >= VECTOR_BYTES
-                    && share_nothing(columns.axis)
+                    && (share_nothing(columns.axis)
+                        || traits.overlapping && overlap(columns.axis, rows_at_once))
             }
         };
         let direct = traits.direct
@@ -303,8 +307,11 @@ impl<'g> Plan<'g> {
 
     /// Elements of the line: folded rows, levels, and what vectors may read past them.
     pub(crate) fn line_len(&self) -> usize {
-        if self.in_place || self.direct {
+        if self.in_place {
             0
+        } else if self.direct {
+            // Columns that windows have in common.
+            (SIDE - 1) * (self.lanes.len + self.slack)
         } else {
             self.levels_at() + self.level_len() * self.levels.count as usize + self.pitch
         }
@@ -349,13 +356,13 @@ pub(super) fn window_stride(axis: &Axis) -> usize {
     }
 }
 
-/// Whether windows lie apart on an axis, or side by side, none of them clipped.
+/// Whether windows lie apart on an axis, or side by side.
 fn share_nothing(axis: &Axis) -> bool {
     let short = match axis.rule {
         Rule::Sliding { kernel, stride, dilation: 1, .. } => kernel <= stride.min(ROWS_AT_ONCE),
         _ => false,
     };
-    short && axis.whole_windows() == (0..axis.outputs())
+    short && !has_empty(axis)
 }
 
 /// Whether all windows on an axis are reduced in parts.

@@ -373,7 +373,7 @@ impl<T: Copy + Default, K: Kernel<T>> Sweep<'_, '_, T, K> {
         out: K::Out,
     ) {
         if self.plan.direct {
-            return self.kernel.direct(src, band, slide, out);
+            return self.kernel.direct(src, band, slide, line, out);
         }
         let numbers = !self.plan.in_place && self.fold(src, place, slide.chunk, band, scan, line);
         let from = if self.plan.in_place { Rows::Input(src) } else { Rows::Line(line) };

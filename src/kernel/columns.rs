@@ -1,0 +1,253 @@
+//! Windows whose lanes fill vectors: reduced straight from the input, all lanes of a column together.
+//!
+//! A column of a window is reduced over the rows first. Neighbouring windows of three columns have
+//! columns in common, which are kept until the next window takes them: no line of folded rows is
+//! written and read again.
+
+use std::hint::black_box;
+use std::ops::Range;
+
+use super::band::{Band, RowTap};
+use super::line::Slide;
+use super::tile::{VECTOR_BYTES, Vectors, are_numbers, in_tiles, load_traced, onto};
+use crate::reduce::Reduce;
+use crate::simd::{CACHE_LINE_BYTES, Work, prefetch_next};
+use crate::view::Shared;
+use crate::window::{Axis, Rule};
+
+/// Columns, and rows, of the largest windows that overlap and are reduced so.
+pub(super) const SIDE: usize = 3;
+
+/// Bytes that reading runs ahead: rows are long, so that the processor follows them into its
+/// second-level cache by itself.
+const AHEAD: usize = 6 << 10;
+
+/// Lanes of the largest tile whose trace is looked at.
+const LARGEST: usize = 8 * VECTOR_BYTES / size_of::<f32>();
+
+/// Whether windows of that many rows overlap along an axis, and are reduced so.
+pub(super) fn overlap(axis: &Axis, rows: usize) -> bool {
+    let three = matches!(axis.rule, Rule::Sliding { kernel: SIDE, stride: 1 | 2, dilation: 1, .. });
+    three && rows == SIDE
+}
+
+/// Reduces windows of `K` rows and columns, `S` columns apart, of which none is clipped; or those
+/// that no such kernel has reduced, if `K` is 0.
+pub(crate) struct FoldColumns<'a, T, R: Reduce<T>, const K: usize, const S: usize> {
+    pub(crate) reduce: R,
+    pub(crate) src: &'a [T],
+    pub(crate) band: &'a Band,
+    pub(crate) slide: &'a Slide<'a>,
+    /// The side of windows that have a kernel of their own; 0 if none have.
+    pub(crate) side: usize,
+    /// Columns that the next window takes: `K - S`, of all lanes.
+    pub(crate) kept: &'a mut [R::Partial],
+    pub(crate) out: Shared<T>,
+}
+
+/// A row of windows: the rows that they cover, where its first column and its first output are, and
+/// how results become elements.
+struct Row<'a, S> {
+    taps: &'a [RowTap],
+    at: usize,
+    out: isize,
+    scale: S,
+}
+
+impl<T: Copy, R: Reduce<T>, const K: usize, const S: usize> Work for FoldColumns<'_, T, R, K, S> {
+    const FOR_ALL: bool = false;
+
+    #[inline(always)]
+    fn run<const V: usize>(mut self) {
+        let Self { reduce, band, slide, .. } = self;
+        let whole = slide.axis.whole_windows();
+        for (fold, output) in band.folds.iter().zip(&band.rows) {
+            let taps = &band.taps[fold.first..fold.end];
+            let at = fold.src.wrapping_add_signed(band.src_base);
+            self.look(at, taps);
+            let squares = if taps.len() == self.side { whole.clone() } else { 0..0 };
+            for stretch in slide.stretches {
+                let scale = reduce.scale(slide.divisor(stretch, output));
+                let row = Row { taps, at, out: band.out_base + output.out, scale };
+                if K == 0 {
+                    for o in stretch.output..stretch.output + stretch.outputs {
+                        if !squares.contains(&o) {
+                            self.window::<V>(&row, o);
+                        }
+                    }
+                } else if !squares.is_empty() && stretch.has(squares.start) {
+                    let numbers = R::PREFERS_NUMBERS && self.squares::<V, true>(&row, &squares);
+                    if !numbers {
+                        self.squares::<V, false>(&row, &squares);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Runs `$body` for tiles of lanes. Lines next to one another are read together: the processor's own
+/// prefetching loses its way where every other line is a kilobyte away. But eight short vectors of
+/// words are more than there are registers for their sums.
+macro_rules! in_lanes {
+    ($V:ident, $T:ty, $P:ty, $lanes:expr, |$at:ident, $L:ident| $body:expr) => {
+        if const { $V < 64 && size_of::<$T>() >= 4 } {
+            in_tiles!(two, size_of::<$P>(), $lanes, $lanes, true, |$at, $L| $body);
+        } else {
+            in_tiles!(eight, size_of::<$P>(), $lanes, $lanes, true, |$at, $L| $body);
+        }
+    };
+}
+
+impl<T: Copy, R: Reduce<T>, const K: usize, const S: usize> FoldColumns<'_, T, R, K, S> {
+    /// Checks that all lanes of all columns of the rows lie in the array.
+    fn look(&self, start: usize, taps: &[RowTap]) {
+        let columns = self.slide.chunk.inside.len().saturating_sub(1) as isize;
+        let columns = columns * self.slide.in_stride;
+        let offsets = || taps.iter().map(|tap| tap.offset);
+        let (Some(least), Some(most)) = (offsets().min(), offsets().max()) else { return };
+        let first = start.checked_add_signed(least + columns.min(0));
+        let last = start.checked_add_signed(most + columns.max(0));
+        let fits = last.is_some_and(|last| self.src.len().saturating_sub(last) >= self.slide.lanes);
+        assert!(first.is_some() && fits, "windows lie in the array");
+    }
+
+    /// Where a column of a row starts.
+    #[inline(always)]
+    fn column(&self, row: &Row<'_, R::Scale>, column: isize) -> usize {
+        let column = column - self.slide.chunk.inside.start as isize;
+        row.at.wrapping_add_signed(column * self.slide.in_stride)
+    }
+
+    /// The results of one window, whatever it has of columns.
+    #[inline(always)]
+    fn window<const V: usize>(&self, row: &Row<'_, R::Scale>, o: usize) {
+        let Self { reduce, slide, out, .. } = *self;
+        let (columns, lanes) = (slide.axis.taps(o), slide.lanes);
+        let first = self.column(row, columns.first as isize);
+        // SAFETY: the sweep hands every output position to one task only.
+        let dst = unsafe { out.run(row.out + o as isize * slide.out_stride, lanes) };
+        in_lanes!(V, T, R::Partial, lanes, |at, L| {
+            let dst = &mut dst[at..at + L];
+            let mut trace = [reduce.identity(); L];
+            let mut acc = self.folded::<L, false>(first + at, row.taps, &mut trace);
+            for j in 1..columns.count {
+                let column = first.wrapping_add_signed(j as isize * slide.in_stride) + at;
+                let column = self.folded::<L, false>(column, row.taps, &mut trace);
+                onto::<T, R, L, false>(reduce, &mut acc, &column);
+            }
+            for l in 0..L {
+                dst[l].write(reduce.finish(acc[l], row.scale));
+            }
+        });
+    }
+
+    /// The results of windows of `K` columns, `S` apart; gives whether that was right: not if `NUMBERS`
+    /// was said of others.
+    #[inline(always)]
+    fn squares<const V: usize, const NUMBERS: bool>(
+        &mut self,
+        row: &Row<'_, R::Scale>,
+        outputs: &Range<usize>,
+    ) -> bool {
+        let Self { reduce, slide, out, .. } = *self;
+        let lanes = slide.lanes;
+        assert!(row.taps.len() == K, "windows are squares");
+        let mut met = Vectors([reduce.identity(); LARGEST]);
+        // In memory, as the loop would carry single lanes of it.
+        let met = black_box(&mut met);
+        let mut first = self.column(row, slide.axis.start(outputs.start));
+        for j in 0..K - S {
+            let column = first.wrapping_add_signed(j as isize * slide.in_stride);
+            in_lanes!(V, T, R::Partial, lanes, |at, L| {
+                let mut trace = [reduce.identity(); L];
+                let folded = self.folded::<L, NUMBERS>(column + at, row.taps, &mut trace);
+                self.kept_of::<L>(j, at).copy_from_slice(&folded);
+                note::<T, R, L, NUMBERS>(reduce, &mut met.0, &trace);
+            });
+        }
+        for o in outputs.clone() {
+            // SAFETY: the sweep hands every output position to one task only.
+            let dst = unsafe { out.run(row.out + o as isize * slide.out_stride, lanes) };
+            in_lanes!(V, T, R::Partial, lanes, |at, L| {
+                let dst = &mut dst[at..at + L];
+                let mut trace = [reduce.identity(); L];
+                let mut acc = trace;
+                for j in 0..K {
+                    let mut column = acc;
+                    if j < K - S {
+                        column.copy_from_slice(self.kept_of::<L>(j, at));
+                    } else {
+                        let next = first.wrapping_add_signed(j as isize * slide.in_stride) + at;
+                        column = self.folded::<L, NUMBERS>(next, row.taps, &mut trace);
+                    }
+                    if j >= S {
+                        self.kept_of::<L>(j - S, at).copy_from_slice(&column);
+                    }
+                    if j == 0 {
+                        acc = column;
+                    } else {
+                        onto::<T, R, L, NUMBERS>(reduce, &mut acc, &column);
+                    }
+                }
+                for l in 0..L {
+                    dst[l].write(reduce.finish(acc[l], row.scale));
+                }
+                note::<T, R, L, NUMBERS>(reduce, &mut met.0, &trace);
+            });
+            first = first.wrapping_add_signed(S as isize * slide.in_stride);
+        }
+        !NUMBERS || are_numbers(reduce, &met.0)
+    }
+
+    /// What is kept of a column for `L` lanes from `at` on. A last tile, which has lanes of the one
+    /// before too, has a place of its own.
+    #[inline(always)]
+    fn kept_of<const L: usize>(&mut self, column: usize, at: usize) -> &mut [R::Partial] {
+        let pitch = self.kept.len() / (SIDE - 1);
+        &mut self.kept[column * pitch + at.next_multiple_of(L)..][..L]
+    }
+
+    /// `L` lanes of a column, reduced over the rows, adding to the trace of what was met.
+    #[inline(always)]
+    fn folded<const L: usize, const NUMBERS: bool>(
+        &self,
+        at: usize,
+        taps: &[RowTap],
+        trace: &mut [R::Partial; L],
+    ) -> [R::Partial; L] {
+        let Self { reduce, src, .. } = *self;
+        let mut acc = [reduce.identity(); L];
+        for k in 0..if K > 0 { K } else { taps.len() } {
+            let at = at.wrapping_add_signed(taps[k].offset);
+            // The windows above have read the other rows.
+            if k >= K - S {
+                for line in (AHEAD..AHEAD + L * size_of::<T>()).step_by(CACHE_LINE_BYTES) {
+                    prefetch_next(src, at.wrapping_add(line / size_of::<T>()));
+                }
+            }
+            // SAFETY: looked at before.
+            let tap = unsafe { load_traced::<T, R, L, NUMBERS>(reduce, src, at, trace) };
+            if k == 0 {
+                acc = tap;
+            } else {
+                onto::<T, R, L, NUMBERS>(reduce, &mut acc, &tap);
+            }
+        }
+        acc
+    }
+}
+
+/// Adds a tile's trace to that of all tiles: one step that waits for the tile before.
+#[inline(always)]
+fn note<T, R: Reduce<T>, const L: usize, const NUMBERS: bool>(
+    reduce: R,
+    met: &mut [R::Partial; LARGEST],
+    trace: &[R::Partial; L],
+) {
+    if NUMBERS {
+        for l in 0..L {
+            met[l] = reduce.traced(met[l], trace[l]);
+        }
+    }
+}

@@ -2,7 +2,7 @@
 //! gathered to be lanes.
 
 use super::line::LONG;
-use super::plan::{Free, LINE_BYTES, Pooled, Traits};
+use super::plan::{Free, Pooled, Traits};
 use crate::geometry::Dims;
 use crate::window::{Axis, Rule};
 
@@ -25,20 +25,56 @@ const GATHER_BLOCK_BYTES: usize = 24 << 10;
 /// those with positions take longer.
 const FEW: [usize; 2] = [24, 96];
 
+/// Columns of a window from which on it is long, how many such windows a line should hold where that
+/// makes lanes narrow, or else, and what narrow lanes are a multiple of.
+const LONG_WINDOW: usize = 8;
+const MANY_WINDOWS: usize = 4;
+const FEW_WINDOWS: usize = 2;
+const NARROW_LANES: usize = 16;
+
 /// Wide lanes are cut so that at least this many columns fit in a line.
 const MIN_COLUMNS: usize = 16;
+
+/// Whether some free axis of at least that length has neighbours in memory.
+pub(super) fn has_lanes(free: &[Free], least: usize) -> bool {
+    free.iter().any(|axis| is_lanes(axis) && axis.len >= least)
+}
+
+fn is_lanes(axis: &Free) -> bool {
+    axis.input == 1 && axis.output == 1
+}
+
+/// Lanes to sweep together, so that a row of `room` elements holds enough columns: long windows are
+/// cheap where many of them share their columns.
+fn lane_block(lanes: usize, axis: &Axis, room: usize) -> usize {
+    let wide = lanes.min((room / MIN_COLUMNS.min(axis.len().max(1))).max(1));
+    let Rule::Sliding { kernel, stride, .. } = axis.rule else { return wide };
+    if kernel < LONG_WINDOW || kernel <= stride {
+        return wide;
+    }
+    let reach = axis.max_reach() + 1;
+    let all = (axis.outputs().saturating_sub(1)).saturating_mul(stride).saturating_add(reach);
+    let columns = |windows: usize| all.min(reach.saturating_mul(windows));
+    // Whole columns are neighbours in memory; parts of them are read one by one.
+    if lanes.saturating_mul(columns(FEW_WINDOWS)) <= room {
+        return lanes;
+    }
+    let narrow = room / columns(MANY_WINDOWS) / NARROW_LANES * NARROW_LANES;
+    wide.min(narrow.max(NARROW_LANES))
+}
 
 /// Takes the lanes out of the free axes; also how many to sweep together, and whether to gather.
 pub(super) fn choose_lanes(
     free: &mut Dims<Free>,
     columns: &Pooled<'_>,
+    row_bytes: usize,
     [volume, outputs]: [usize; 2],
     Traits { element, line_element, vector, direct, turns, .. }: Traits,
 ) -> (Free, usize, bool) {
-    if let Some(at) = free.iter().position(|axis| axis.input == 1 && axis.output == 1) {
+    if let Some(at) = free.iter().position(is_lanes) {
         let lanes = free.remove(at);
-        let widest = (LINE_BYTES / MIN_COLUMNS / line_element).max(1);
-        return (lanes, lanes.len.min(widest), false);
+        let block = lane_block(lanes.len, columns.axis, row_bytes / line_element);
+        return (lanes, block, false);
     }
     let strided = match columns.axis.rule {
         Rule::Sliding { stride: 1 | 2, .. } => true,

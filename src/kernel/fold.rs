@@ -11,7 +11,7 @@ use super::global::Global;
 use super::line::{Apart, Slide, Stretch};
 use super::plan::Traits;
 use super::scan::ScanFold;
-use super::slide::{Along, Elements, FoldInParts, FoldLevels, FoldRuns};
+use super::slide::{Along, Elements, FoldInParts, FoldLevels, FoldRuns, LookForNumbers};
 use super::tile::{VECTOR_BYTES, in_tiles, load_checked, onto, tiles, with_lanes};
 use super::tiled::{Tiled, is_walked};
 use super::{Kernel, Rows, ScanRows, small, sweep};
@@ -320,7 +320,13 @@ impl<R> Fold<R> {
             let columns = rows.len() * slide.pitch;
             let (folded, levels) = line.split_at_mut(slide.levels_at);
             let folded = &folded[rows[0].line..];
-            if R::PREFERS_NUMBERS && slide.numbers {
+            let mut numbers = R::PREFERS_NUMBERS && slide.numbers;
+            if R::PREFERS_NUMBERS && !numbers && level.is_for_all() {
+                let numbers = &mut numbers;
+                dispatch(level, LookForNumbers { reduce, row: &folded[..columns], numbers });
+            }
+            let slide = &Slide { numbers, ..*slide };
+            if R::PREFERS_NUMBERS && numbers {
                 dispatch(
                     level,
                     FoldLevels::<T, R, true> { reduce, folded, levels, columns, slide },

@@ -8,7 +8,7 @@
 use smallvec::SmallVec;
 
 use super::band::ROWS_AT_ONCE;
-use super::choice::{choose_lanes, lie_apart};
+use super::choice::{choose_lanes, has_lanes, lie_apart};
 use super::columns::{SIDE, overlap};
 use super::chunk::{Chunk, chunks_of, holds_padding};
 use super::line::{Levels, in_parts, one_by_one};
@@ -25,6 +25,9 @@ const SCAN_BYTES: usize = 256 << 10;
 
 /// Rows whose levels are computed together: those, and the levels, in a first-level cache.
 const LEVEL_BYTES: usize = 4 << 10;
+
+/// Lanes of at least this many bytes are worth two scans.
+const WIDE_LANES_BYTES: usize = 256;
 
 /// Rows of pairs of at least this many bytes are worth more than one call for all of them.
 const LONG_PAIRS_BYTES: usize = 192;
@@ -64,6 +67,18 @@ pub(crate) struct OutputRows {
 }
 
 impl Pooled<'_> {
+    /// One column of one window.
+    fn single() -> Self {
+        Self {
+            axis: Axis::single(),
+            input: 0,
+            output: 0,
+            plane: 1,
+            output_plane: 1,
+            rows: Vec::new(),
+        }
+    }
+
     fn output_rows(&self, divisor: Divisor) -> Vec<OutputRows> {
         let rows = |o| {
             let (taps, start) = (self.axis.taps(o), self.axis.start(o));
@@ -194,26 +209,29 @@ impl<'g> Plan<'g> {
         traits: Traits,
     ) -> Self {
         let mut rows = pooled_axes(geometry, input, output);
-        let columns = rows.pop().unwrap_or_else(|| Pooled {
-            // Nothing is pooled: one column that every output copies.
-            axis: Axis::single(),
-            input: 0,
-            output: 0,
-            plane: 1,
-            output_plane: 1,
-            rows: Vec::new(),
-        });
+        let mut free = free_axes(geometry, input, output);
+        // One column that every output copies: if nothing is pooled, or if the only windows are long
+        // and have lanes, and are then cheaper in two scans. Sums are in the order of columns.
+        let no_columns = match &rows[..] {
+            [] => true,
+            [_] => {
+                let long = traits.scans && traits.overlap && Scan::new(&rows).is_some();
+                long && has_lanes(&free, WIDE_LANES_BYTES / traits.line_element)
+            }
+            _ => false,
+        };
+        let columns = if no_columns { None } else { rows.pop() }.unwrap_or_else(Pooled::single);
         for row in &mut rows {
             row.rows = row.output_rows(divisor);
         }
-        let mut free = free_axes(geometry, input, output);
         let pooled = geometry.pooled();
         let volume = saturating_product(pooled.iter().map(|(_, axis)| axis.len()));
         let outputs = saturating_product(pooled.iter().map(|(_, axis)| axis.outputs()));
         let has_empty = pooled.iter().any(|(_, axis)| has_empty(axis));
-        let (lanes, lane_block, gathered) =
-            choose_lanes(&mut free, &columns, [volume, outputs], traits);
         let scan = Scan::new(&rows).filter(|_| traits.scans);
+        let row_bytes = scan.map_or(LINE_BYTES, |scan| SCAN_BYTES / scan.rows);
+        let (lanes, lane_block, gathered) =
+            choose_lanes(&mut free, &columns, row_bytes, [volume, outputs], traits);
         let rows_at_once: usize = rows.iter().map(|row| row.axis.max_count()).product();
         let whole = match lanes.len {
             1 => {
@@ -237,11 +255,7 @@ impl<'g> Plan<'g> {
         let lane_block = if direct { lanes.len } else { lane_block };
         let column_bytes = traits.line_element * lane_block;
         let line_bytes = if scan.is_some() { SCAN_BYTES } else { LINE_BYTES };
-        let capacity = match scan {
-            _ if direct => usize::MAX,
-            Some(scan) => line_bytes / scan.rows / column_bytes,
-            None => line_bytes / column_bytes,
-        };
+        let capacity = if direct { usize::MAX } else { row_bytes / column_bytes };
         let chunks = chunks_of(columns.axis, capacity.max(1));
         let levels = match holds_padding(columns.axis) {
             true => Levels::new(columns.axis, traits.overlap),

@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use super::band::{Bases, OutputRow};
 use super::line::{Apart, PARTS, Runs, Slide, Stretch};
-use super::tile::{fold_neighbours, in_tiles, with_lanes};
+use super::tile::{VECTOR_BYTES, Vectors, are_numbers, fold_neighbours, in_tiles, with_lanes};
 use crate::reduce::{Reduce, combine};
 use crate::simd::{Work, load_tile, turn_by_turn};
 use crate::view::{Shared, even_and_odd};
@@ -91,6 +91,36 @@ impl<T: Copy, R: Reduce<T>, const NUMBERS: bool> Work for FoldLevels<'_, T, R, N
             (source, rest) = (level, others);
             step *= radix;
         }
+    }
+}
+
+/// Looks whether all partial results of a row are surely numbers.
+pub(crate) struct LookForNumbers<'a, T, R: Reduce<T>> {
+    pub(crate) reduce: R,
+    pub(crate) row: &'a [R::Partial],
+    pub(crate) numbers: &'a mut bool,
+}
+
+impl<T, R: Reduce<T>> Work for LookForNumbers<'_, T, R> {
+    const FOR_ALL: bool = false;
+
+    #[inline(always)]
+    fn run<const V: usize>(self) {
+        let Self { reduce, row, numbers } = self;
+        let mut met = Vectors([reduce.identity(); VECTOR_BYTES]);
+        // In memory, as the loop would carry single lanes of it.
+        let met = black_box(&mut met);
+        let (tiles, rest) = row.as_chunks::<VECTOR_BYTES>();
+        for tile in tiles {
+            turn_by_turn();
+            for l in 0..VECTOR_BYTES {
+                met.0[l] = reduce.traced(met.0[l], tile[l]);
+            }
+        }
+        for (trace, &partial) in met.0.iter_mut().zip(rest) {
+            *trace = reduce.traced(*trace, partial);
+        }
+        *numbers = are_numbers(reduce, &met.0);
     }
 }
 

@@ -42,6 +42,18 @@ impl Layout {
         Self { order, steps: vec![1; ndim] }
     }
 
+    /// The same layout with the axis that was number `from` in memory as number `to`.
+    pub fn moved(mut self, from: usize, to: usize) -> Self {
+        let axis = self.order.remove(from);
+        self.order.insert(to, axis);
+        self
+    }
+
+    /// The same order with each axis in steps of its own.
+    pub fn stepping<const N: usize>(self, steps: [isize; N]) -> Self {
+        Self { steps: steps.to_vec(), ..self }
+    }
+
     /// The same layout with memory of its own for every element.
     pub fn without_repeats(&self) -> Self {
         let steps = self.steps.iter().map(|&step| if step == 0 { 1 } else { step }).collect();

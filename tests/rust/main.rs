@@ -12,6 +12,7 @@ mod executions;
 mod fractional;
 mod gradients;
 mod hostile;
+mod lanes;
 mod large;
 mod layout;
 #[cfg(feature = "ndarray")]

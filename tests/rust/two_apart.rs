@@ -41,14 +41,17 @@ fn outputs() -> [Layout; 3] {
 
 /// Checks `pool` on every problem, at every level, for every layout of outputs.
 fn each<T: Dtype>(
+    problems: impl Iterator<Item = Problem>,
+    layout: &Layout,
+    outputs: impl Fn() -> [Layout; 3],
     pool: impl Fn(&Execution<'_>, &Problem, &Array<T>, &mut Array<T>),
     check: impl Fn(&reference::Seen<T>, &Problem, T) -> bool,
 ) {
     let old = |at| T::sample(Kind::Ties, random(0, at));
-    for (seed, problem) in (0..).zip(problems()) {
+    for (seed, problem) in (0..).zip(problems) {
         let kind = if seed % 3 == 0 { Kind::Specials } else { Kind::Fractions };
         let element = |at| T::sample(kind, random(seed, at));
-        let input = Array::<T>::new(&problem.shape, &Layout::contiguous(3), element);
+        let input = Array::<T>::new(&problem.shape, layout, element);
         let windows = reference::windows(&problem, &input.elements());
         for (execution, layout) in executions().flat_map(|e| outputs().map(move |o| (e, o))) {
             let mut output = Array::new(&problem.output_shape(), &layout, old);
@@ -61,8 +64,16 @@ fn each<T: Dtype>(
     }
 }
 
-fn maxima<T: Dtype>() {
+/// Checks maxima so.
+pub fn maxima_of<T: Dtype>(
+    problems: impl Iterator<Item = Problem>,
+    layout: &Layout,
+    outputs: impl Fn() -> [Layout; 3],
+) {
     each::<T>(
+        problems,
+        layout,
+        outputs,
         |execution, problem, input, output| {
             let (input, output) = (input.view(), output.view_mut());
             max_into(execution, &problem.geometry(), &input, output).unwrap();
@@ -71,14 +82,30 @@ fn maxima<T: Dtype>() {
     );
 }
 
-fn averages<T: Number>() {
+/// Checks averages so.
+pub fn averages_of<T: Number>(
+    problems: impl Iterator<Item = Problem>,
+    layout: &Layout,
+    outputs: impl Fn() -> [Layout; 3],
+) {
     each::<T>(
+        problems,
+        layout,
+        outputs,
         |execution, problem, input, output| {
             let (geometry, output) = (problem.geometry(), output.view_mut());
             average_into(execution, &geometry, problem.divisor, &input.view(), output).unwrap();
         },
         |seen, problem, value| value.is_close(reference::average(seen, problem.divisor)),
     );
+}
+
+fn maxima<T: Dtype>() {
+    maxima_of::<T>(problems(), &Layout::contiguous(3), outputs);
+}
+
+fn averages<T: Number>() {
+    averages_of::<T>(problems(), &Layout::contiguous(3), outputs);
 }
 
 numbers!(test_each maxima [bool]);

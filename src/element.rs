@@ -181,8 +181,9 @@ pub trait Mean: Element {
     const NARROW_TAPS: u64;
     /// The largest window that [`Self::Middle`] is used for.
     const MIDDLE_TAPS: u64;
-    /// For long windows that share their elements with neighbours: exact.
-    type Running: Accumulator<Self>;
+    /// For long windows that share their elements with neighbours: exact. What they share of a few
+    /// columns may be narrow.
+    type Running: Accumulator<Self> + From<Self::Narrow>;
     /// The largest window that [`Self::Running`] is used for: 0 if sums are not exact, or their
     /// division takes longer than everything else.
     const RUNNING_TAPS: u64;
@@ -256,7 +257,7 @@ elements! {
     f64, true: f64, |x| x, x, u64, sums f64 = u64::MAX, f64 = u64::MAX, f64,
         running f64 = 0, met f64;
     f16, true: HalfKey<F16_INFINITY>, |x| HalfKey::from_bits(x.to_bits()),
-        f16::from_bits(x.to_bits()), u16, sums Widened = 1 << 12, f32 = 1 << 12, f64, running f32 = 0, met Widened;
+        f16::from_bits(x.to_bits()), u16, sums Widened = 1 << 12, f32 = 1 << 12, f64, running Widened = 0, met Widened;
     bf16, true: HalfKey<BF16_INFINITY>, |x| HalfKey::from_bits(x.to_bits()),
         bf16::from_bits(x.to_bits()), u16, sums f32 = 1 << 12, f32 = 1 << 12, f64, running f32 = 0, met f32;
 }

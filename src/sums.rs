@@ -185,6 +185,20 @@ impl Accumulator<f16> for Widened {
 #[repr(transparent)]
 pub struct Sum<I, F>(I, PhantomData<F>);
 
+impl<F> From<Sum<u16, F>> for Sum<u32, F> {
+    #[inline(always)]
+    fn from(narrow: Sum<u16, F>) -> Self {
+        Self(narrow.0.into(), PhantomData)
+    }
+}
+
+impl<F> From<Sum<i16, F>> for Sum<i32, F> {
+    #[inline(always)]
+    fn from(narrow: Sum<i16, F>) -> Self {
+        Self(narrow.0.into(), PhantomData)
+    }
+}
+
 macro_rules! small_integer_sums {
     ($($sum:ty, $float:ty: $element:ty;)*) => {$(
         impl Accumulator<$element> for Sum<$sum, $float> {

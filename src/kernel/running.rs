@@ -30,6 +30,8 @@ struct Running<S> {
     side: usize,
     /// How often a window has as many.
     several: usize,
+    /// Whether sums of so many columns are narrow.
+    is_narrow: bool,
     scales: Scales<S>,
 }
 
@@ -50,14 +52,18 @@ pub(crate) fn pool<T: Mean>(
     }
     let strides = [input.strides(), output.strides()];
     let problem = Running::new::<T, T::Running>(geometry, divisor, strides);
-    if let Some(problem) = &problem {
-        problem.pool::<T, T::Running>(execution, input, output.shared());
+    match &problem {
+        Some(problem) if problem.is_narrow => {
+            problem.pool::<T, T::Narrow, T::Running>(execution, input, output.shared());
+        }
+        Some(problem) => problem.pool::<T, T::Running, T::Running>(execution, input, output.shared()),
+        None => {}
     }
     problem.is_some()
 }
 
 impl<S: Copy + Send + Sync> Running<S> {
-    fn new<T: Element, A: Accumulator<T, Scale = S>>(
+    fn new<T: Mean, A: Accumulator<T, Scale = S>>(
         geometry: &Geometry,
         divisor: Divisor,
         strides: [&[isize]; 2],
@@ -72,13 +78,18 @@ impl<S: Copy + Send + Sync> Running<S> {
         }
         let mut scales = Scales::new::<T, _>(Average::<A>::NEW, geometry.pooled(), divisor)?;
         scales.repeat(rows.outputs * columns.outputs + 2 * VECTOR_BYTES);
-        let taps = |side: &usize| side + columns.kernel / side + columns.kernel % side;
-        let side = (1..=columns.kernel).min_by_key(taps)?;
+        let rest = |side: &usize| columns.kernel / side + columns.kernel % side;
+        // Twice as many narrow sums are in a vector, until windows are summed.
+        let most = usize::try_from(T::NARROW_TAPS).unwrap_or(usize::MAX) / rows.kernel;
+        let narrow = (2..=columns.kernel.min(most)).min_by_key(|side| side + 2 * rest(side));
+        let narrow = narrow.filter(|_| size_of::<T::Narrow>() < size_of::<A>());
+        let wide = || (1..=columns.kernel).min_by_key(|side| side + rest(side));
+        let side = narrow.or_else(wide)?;
         let several = columns.kernel / side;
-        Some(Self { grid, side, several, scales })
+        Some(Self { grid, side, several, is_narrow: narrow.is_some(), scales })
     }
 
-    fn pool<T: Element, A: Accumulator<T, Scale = S>>(
+    fn pool<T: Element, C: Accumulator<T>, A: Accumulator<T, Scale = S> + From<C>>(
         &self,
         execution: &Execution<'_>,
         input: &View<'_, T>,
@@ -90,26 +101,26 @@ impl<S: Copy + Send + Sync> Running<S> {
             let rows = task * total / tasks..(task + 1) * total / tasks;
             let room = columns.kernel + 6 * VECTOR_BYTES / size_of::<A>();
             let level = columns.outputs.min(STRIP) + room;
-            let line = &mut vec![A::ZERO; 2 * level];
-            let run = Run { problem: self, rows, input, out, line, level };
+            let line = &mut vec![C::ZERO; 2 * level];
+            let run = Run::<T, C, A> { problem: self, rows, input, out, line, level };
             dispatch(execution.chosen_level(), run);
         });
     }
 }
 
 /// Output rows, counted through all planes.
-struct Run<'a, 'v, T, A: Accumulator<T>> {
+struct Run<'a, 'v, T, C, A: Accumulator<T>> {
     problem: &'a Running<A::Scale>,
     rows: Range<usize>,
     input: &'a View<'v, T>,
     out: Shared<T>,
     /// The sums of the columns, from the first window's on.
-    line: &'a mut [A],
+    line: &'a mut [C],
     /// Where it has room for those of several neighbours.
     level: usize,
 }
 
-impl<T: Element, A: Accumulator<T>> Work for Run<'_, '_, T, A> {
+impl<T: Element, C: Accumulator<T>, A: Accumulator<T> + From<C>> Work for Run<'_, '_, T, C, A> {
     const FOR_ALL: bool = false;
 
     #[inline(always)]
@@ -124,7 +135,7 @@ impl<T: Element, A: Accumulator<T>> Work for Run<'_, '_, T, A> {
     }
 }
 
-impl<T: Element, A: Accumulator<T>> Run<'_, '_, T, A> {
+impl<T: Element, C: Accumulator<T>, A: Accumulator<T> + From<C>> Run<'_, '_, T, C, A> {
     /// Outputs of a plane.
     #[inline(always)]
     fn part<const L: usize>(&mut self, part: Part) {
@@ -135,7 +146,7 @@ impl<T: Element, A: Accumulator<T>> Run<'_, '_, T, A> {
         let first = self.input.origin().wrapping_add_signed(offset) + inside.start;
         let at = |row: usize| first.wrapping_add_signed(row as isize * problem.grid.rows.input);
         let window = |row: usize| problem.grid.rows.clipped(&(row..row + 1));
-        self.line[..self.level].fill(A::ZERO);
+        self.line[..self.level].fill(C::ZERO);
         let start = window(rows.start).start;
         let mut summed = start..start;
         for row in rows {
@@ -177,10 +188,10 @@ impl<T: Element, A: Accumulator<T>> Run<'_, '_, T, A> {
             let rows = src[enters..enters + width].iter().zip(&src[leaves..leaves + width]);
             for (sum, (&enters, &leaves)) in line.iter_mut().zip(rows) {
                 if ENTERS {
-                    *sum = sum.plus(A::load(enters));
+                    *sum = sum.plus(C::load(enters));
                 }
                 if LEAVES {
-                    *sum = sum.minus(A::load(leaves));
+                    *sum = sum.minus(C::load(leaves));
                 }
             }
             return;
@@ -188,7 +199,7 @@ impl<T: Element, A: Accumulator<T>> Run<'_, '_, T, A> {
         for column in (0..width).step_by(L) {
             turn_by_turn();
             // SAFETY: looked at above.
-            let mut sums: [A; L] = unsafe { load_tile(self.line, to + column) };
+            let mut sums: [C; L] = unsafe { load_tile(self.line, to + column) };
             if ENTERS {
                 prefetch_next(
                     src,
@@ -196,7 +207,7 @@ impl<T: Element, A: Accumulator<T>> Run<'_, '_, T, A> {
                 );
                 // SAFETY: as above.
                 let row =
-                    unsafe { load_partials::<T, _, L>(Average::<A>::NEW, src, enters + column) };
+                    unsafe { load_partials::<T, _, L>(Average::<C>::NEW, src, enters + column) };
                 for l in 0..L {
                     sums[l] = sums[l].plus(row[l]);
                 }
@@ -204,7 +215,7 @@ impl<T: Element, A: Accumulator<T>> Run<'_, '_, T, A> {
             if LEAVES {
                 // SAFETY: as above.
                 let row =
-                    unsafe { load_partials::<T, _, L>(Average::<A>::NEW, src, leaves + column) };
+                    unsafe { load_partials::<T, _, L>(Average::<C>::NEW, src, leaves + column) };
                 for l in 0..L {
                     sums[l] = sums[l].minus(row[l]);
                 }
@@ -213,7 +224,7 @@ impl<T: Element, A: Accumulator<T>> Run<'_, '_, T, A> {
             unsafe { store_tile(self.line, to + column, sums) };
         }
         // Vectors have brought what follows the row.
-        self.line[to + width..to + reach].fill(A::ZERO);
+        self.line[to + width..to + reach].fill(C::ZERO);
     }
 
     /// Slides along the sums of the columns to the outputs of a row, which lie from `out` on.
@@ -224,7 +235,7 @@ impl<T: Element, A: Accumulator<T>> Run<'_, '_, T, A> {
         assert!(n.next_multiple_of(L) + kernel + L <= self.level, "the line holds a row");
         let (line, level) = self.line.split_at_mut(self.level);
         let reach = n + kernel - problem.side;
-        fold_neighbours::<T, _, L, false>(Average::<A>::NEW, line, level, [problem.side, 1], reach);
+        fold_neighbours::<T, _, L, false>(Average::<C>::NEW, line, level, [problem.side, 1], reach);
         let o = row * problem.grid.columns.outputs + columns.start;
         let whole = n - n % L;
         for column in (0..whole).step_by(L) {
@@ -255,23 +266,24 @@ impl<T: Element, A: Accumulator<T>> Run<'_, '_, T, A> {
     #[inline(always)]
     unsafe fn results<const L: usize>(&self, from: usize, o: usize) -> [T; L] {
         let (line, level) = self.line.split_at(self.level);
-        let &Running { ref scales, side, several, ref grid } = self.problem;
+        let &Running { ref scales, side, several, ref grid, .. } = self.problem;
         let (scales, o) = scales.at(o);
         // SAFETY: there are scales for all outputs, and for a vector more.
         let scale: [A::Scale; L] = unsafe { load_tile(scales, o) };
         // SAFETY: the caller's promise.
-        let mut sums: [A; L] = unsafe { load_tile(level, from) };
+        let first: [C; L] = unsafe { load_tile(level, from) };
+        let mut sums = widened::<C, A, L>(first);
         for i in 1..several {
             turn_by_turn();
             // SAFETY: as above.
-            let tap = unsafe { load_tile(level, from + i * side) };
-            onto::<T, _, L, false>(Average::<A>::NEW, &mut sums, &tap);
+            let tap: [C; L] = unsafe { load_tile(level, from + i * side) };
+            onto::<T, _, L, false>(Average::<A>::NEW, &mut sums, &widened::<C, A, L>(tap));
         }
         for tap in several * side..grid.columns.kernel {
             turn_by_turn();
             // SAFETY: as above.
-            let tap = unsafe { load_tile(line, from + tap) };
-            onto::<T, _, L, false>(Average::<A>::NEW, &mut sums, &tap);
+            let tap: [C; L] = unsafe { load_tile(line, from + tap) };
+            onto::<T, _, L, false>(Average::<A>::NEW, &mut sums, &widened::<C, A, L>(tap));
         }
         let mut results = [T::default(); L];
         for l in 0..L {
@@ -279,4 +291,14 @@ impl<T: Element, A: Accumulator<T>> Run<'_, '_, T, A> {
         }
         results
     }
+}
+
+/// The same sums in a wider type.
+#[inline(always)]
+fn widened<C: Copy, A: Copy + From<C>, const L: usize>(sums: [C; L]) -> [A; L] {
+    let mut wide = [A::from(sums[0]); L];
+    for l in 0..L {
+        wide[l] = sums[l].into();
+    }
+    wide
 }

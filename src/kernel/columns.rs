@@ -54,7 +54,9 @@ struct Row<'a, S> {
     scale: S,
 }
 
-impl<T: Copy, R: Reduce<T>, const K: usize, const S: usize> Work for FoldColumns<'_, T, R, K, S> {
+impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Work
+    for FoldColumns<'_, T, R, K, S>
+{
     const FOR_ALL: bool = false;
 
     #[inline(always)]
@@ -91,15 +93,11 @@ impl<T: Copy, R: Reduce<T>, const K: usize, const S: usize> Work for FoldColumns
 /// words are more than there are registers for their sums.
 macro_rules! in_lanes {
     ($V:ident, $T:ty, $P:ty, $lanes:expr, |$at:ident, $L:ident| $body:expr) => {
-        if const { $V < 64 && size_of::<$T>() >= 4 } {
-            in_tiles!(two, size_of::<$P>(), $lanes, $lanes, true, |$at, $L| $body);
-        } else {
-            in_tiles!(eight, size_of::<$P>(), $lanes, $lanes, true, |$at, $L| $body);
-        }
+        in_tiles!(full, size_of::<$P>(), $lanes, $lanes, true, |$at, $L| $body);
     };
 }
 
-impl<T: Copy, R: Reduce<T>, const K: usize, const S: usize> FoldColumns<'_, T, R, K, S> {
+impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> FoldColumns<'_, T, R, K, S> {
     /// Checks that all lanes of all columns of the rows lie in the array.
     fn look(&self, start: usize, taps: &[RowTap]) {
         let columns = self.slide.chunk.inside.len().saturating_sub(1) as isize;
@@ -136,8 +134,9 @@ impl<T: Copy, R: Reduce<T>, const K: usize, const S: usize> FoldColumns<'_, T, R
                 let column = self.folded::<L, false>(column, row.taps, &mut trace);
                 onto::<T, R, L, false>(reduce, &mut acc, &column);
             }
+            let results = reduce.finish_tile(acc, [row.scale; L]);
             for l in 0..L {
-                dst[l].write(reduce.finish(acc[l], row.scale));
+                dst[l].write(results[l]);
             }
         });
     }
@@ -190,8 +189,9 @@ impl<T: Copy, R: Reduce<T>, const K: usize, const S: usize> FoldColumns<'_, T, R
                         onto::<T, R, L, NUMBERS>(reduce, &mut acc, &column);
                     }
                 }
+                let results = reduce.finish_tile(acc, [row.scale; L]);
                 for l in 0..L {
-                    dst[l].write(reduce.finish(acc[l], row.scale));
+                    dst[l].write(results[l]);
                 }
                 note::<T, R, L, NUMBERS>(reduce, &mut met.0, &trace);
             });

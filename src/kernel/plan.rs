@@ -9,8 +9,8 @@ use smallvec::SmallVec;
 
 use super::band::ROWS_AT_ONCE;
 use super::choice::{choose_lanes, has_lanes, lie_apart};
-use super::columns::{SIDE, overlap};
 use super::chunk::{Chunk, chunks_of, holds_padding};
+use super::columns::{SIDE, overlap};
 use super::line::{Levels, in_parts, one_by_one};
 use super::tile::VECTOR_BYTES;
 use crate::geometry::{Dims, Geometry};

@@ -56,7 +56,9 @@ pub(crate) fn pool<T: Mean>(
         Some(problem) if problem.is_narrow => {
             problem.pool::<T, T::Narrow, T::Running>(execution, input, output.shared());
         }
-        Some(problem) => problem.pool::<T, T::Running, T::Running>(execution, input, output.shared()),
+        Some(problem) => {
+            problem.pool::<T, T::Running, T::Running>(execution, input, output.shared())
+        }
         None => {}
     }
     problem.is_some()

@@ -34,6 +34,12 @@ macro_rules! in_tiles {
         in_tiles!(@whole $n, $room, at, |$at, $L| $body, $two);
         in_tiles!(@rest $n, $room, $overlap, at, |$at, $L| $body, $one)
     }};
+    (@full $n:ident, $room:ident, $overlap:expr, |$at:ident, $L:ident| $body:expr,
+     $two:expr, $one:expr) => {{
+        let mut at = 0;
+        in_tiles!(@whole $n, $room, at, |$at, $L| $body, $two);
+        in_tiles!(@vectors $n, $room, $overlap, at, |$at, $L| $body, $one);
+    }};
     (@two $n:ident, $room:ident, $overlap:expr, |$at:ident, $L:ident| $body:expr,
      $two:expr, $one:expr) => {{
         let mut at = 0;
@@ -55,8 +61,8 @@ macro_rules! in_tiles {
         let mut at = 0;
         in_tiles!(@rest $n, $room, $overlap, at, |$at, $L| $body, $one)
     }};
-    (@rest $n:ident, $room:ident, $overlap:expr, $position:ident,
-     |$at:ident, $L:ident| $body:expr, $width:expr) => {{
+    (@vectors $n:ident, $room:ident, $overlap:expr, $position:ident,
+     |$at:ident, $L:ident| $body:expr, $width:expr) => {
         {
             const $L: usize = $width;
             let whole = $n.div_ceil($L) * $L;
@@ -73,6 +79,10 @@ macro_rules! in_tiles {
                 $position += $L;
             }
         }
+    };
+    (@rest $n:ident, $room:ident, $overlap:expr, $position:ident,
+     |$at:ident, $L:ident| $body:expr, $width:expr) => {{
+        in_tiles!(@vectors $n, $room, $overlap, $position, |$at, $L| $body, $width);
         const $L: usize = 1;
         while $position < $n {
             let $at = $position;

@@ -259,7 +259,9 @@ impl Levels {
             .filter(|levels| levels.radix.pow(levels.count) <= kernel);
         let cost = |levels: &Self| {
             let taps: usize = levels.groups().iter().map(|group| group.count).sum();
-            taps + stride.saturating_mul(levels.count as usize * (levels.radix + 2))
+            // A maximum takes about as long as a load, and there are fewer of them than loads.
+            let level = levels.radix + if overlap { 1 } else { 2 };
+            taps + stride.saturating_mul(levels.count as usize * level)
         };
         std::iter::once(of(0, 1)).chain(some).min_by_key(cost).unwrap_or(Self::NONE)
     }

@@ -94,7 +94,7 @@ pub(crate) struct Tiled<S> {
     pub(super) is_wide: bool,
     /// Elements of the line that those of a level are folded from.
     pub(super) side: usize,
-    /// How many of the level, one after the other, are in a window; its last may lie across two.
+    /// How many of the level, one after the other, are in a window; one more ends with it.
     pub(super) several: usize,
     pub(super) scales: Scales<S>,
 }
@@ -144,7 +144,7 @@ impl<S: Copy> Tiled<S> {
         };
         let side = columns.kernel.isqrt().max(2);
         let side = if side * side < columns.kernel { side + 1 } else { side };
-        let several = columns.kernel / side;
+        let several = (columns.kernel - 1) / side;
         let step = 1;
         Some(Self { grid, strip, pitch, band, ahead, step, is_wide, side, several, scales })
     }

@@ -172,6 +172,9 @@ impl<T: Copy + Default + Send + Sync, M: Meet<T>> Scatter<'_, T, M> {
         let first = indices.origin().wrapping_add_signed(from);
         let (elements, positions) = (self.elements(beside, len), &indices.data()[first..][..len]);
         let mut done = false;
+        // Copying takes longer than it saves where rows are read again before the next is done.
+        let disjoint = matches!(windows, Windows::Disjoint(_));
+        let run = disjoint.then_some(Run { at, len: pointed.volume });
         let put = |out| {
             let plane = Plane { elements, positions, out, at };
             match windows {
@@ -183,7 +186,7 @@ impl<T: Copy + Default + Send + Sync, M: Meet<T>> Scatter<'_, T, M> {
         };
         // SAFETY: a plane of this task's own, of which all is written: by this if its windows are
         // those, and anew if they are not.
-        unsafe { streamed.fill(out, Some(Run { at, len: pointed.volume }), put) };
+        unsafe { streamed.fill(out, run, put) };
         done
     }
 

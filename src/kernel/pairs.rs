@@ -71,28 +71,53 @@ impl<T: Copy + Default, R: Reduce<T>> Pairs<'_, '_, T, R> {
         let skipped = (2 * whole).saturating_sub(columns.before);
         let reach = skipped + 2 * if n < L { L } else { n };
         let last = self.input.data().len().checked_sub(reach);
-        let mut met = [reduce.identity(); N];
-        for o in part.rows.clone() {
-            // A row that stands for one outside is met twice.
+        // Where the two rows of an output row start: one that stands for one outside is met twice.
+        let pair = |o: usize| {
             let taken = rows.clipped(&(o..o + 1));
             let row = |row: usize| at.wrapping_add_signed(row as isize * rows.input);
-            let (above, below) = (row(taken.start), row(taken.end - 1));
-            let out = plane + o as isize * rows.output;
-            let room = part.room_from(o);
-            let in_vectors = n > 0
-                && n.max(room - whole) >= L
-                && (R::IDEMPOTENT || taken.len() == 2)
-                && last.is_some_and(|last| above.max(below) <= last);
+            ([row(taken.start), row(taken.end - 1)], taken.len() == 2)
+        };
+        let fits = |o: usize| {
+            let ([above, below], whole_rows) = pair(o);
+            n > 0
+                && n.max(part.room_from(o) - whole) >= L
+                && (R::IDEMPOTENT || whole_rows)
+                && last.is_some_and(|last| above.max(below) <= last)
+        };
+        let place = |o: usize| {
+            let out = plane + o as isize * rows.output + whole as isize;
+            (pair(o).0.map(|at| at + skipped), o * columns.outputs + whole, out)
+        };
+        let mut met = [reduce.identity(); N];
+        // Whole rows, as far as they fit: those between two that fit do. The others are runs of one.
+        let mut plain = rows.whole.start.max(part.rows.start)..rows.whole.end.min(part.rows.end);
+        while !plain.is_empty() && !(fits(plain.start) && fits(plain.end - 1)) {
+            plain.end -= 1;
+        }
+        let mut o = part.rows.start;
+        while o < part.rows.end {
+            let run = if o == plain.start && !plain.is_empty() { plain.clone() } else { o..o + 1 };
+            let in_vectors = run.len() > 1 || fits(o);
             if in_vectors {
-                let from = [above + skipped, below + skipped];
-                let (scale, dst) = (o * columns.outputs + whole, out + whole as isize);
-                // SAFETY: looked at just now.
-                unsafe { self.vectors::<N, L, NUMBERS>(from, n, scale, dst, &mut met) };
+                let ([mut above, mut below], mut scale, mut dst) = place(o);
+                for _ in run.clone() {
+                    // SAFETY: looked at just now.
+                    unsafe {
+                        self.vectors::<N, L, NUMBERS>([above, below], n, scale, dst, &mut met);
+                    }
+                    above = above.wrapping_add_signed(2 * rows.input);
+                    below = below.wrapping_add_signed(2 * rows.input);
+                    (scale, dst) = (scale + columns.outputs, dst + rows.output);
+                }
             }
             if !in_vectors || n < columns.outputs {
                 let done = if in_vectors { columns.whole.clone() } else { 0..0 };
-                self.row::<NUMBERS>([at, o], out, done, &mut met[0]);
+                for o in run.clone() {
+                    let out = plane + o as isize * rows.output;
+                    self.row::<NUMBERS>([at, o], out, done.clone(), &mut met[0]);
+                }
             }
+            o = run.end;
         }
         !NUMBERS || are_numbers(reduce, &met)
     }

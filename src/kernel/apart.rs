@@ -1,7 +1,7 @@
 //! Windows far apart along folded rows: squares of outputs and taps are turned, so that single
 //! elements need not be picked.
 
-use super::fold::{AHEAD, ask_for_row};
+use super::ahead::{AHEAD, ask_for_row};
 use super::line::{Apart, Stretch};
 use super::slide::{Along, Source};
 use super::tile::tiles;

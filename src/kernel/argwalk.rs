@@ -7,7 +7,7 @@ use std::mem::MaybeUninit;
 use std::ops::Range;
 
 use super::Target;
-use super::fold::AHEAD;
+use super::ahead::AHEAD;
 use super::grid::Part;
 use super::planes::offsets;
 use super::streamed::pieces;

@@ -23,7 +23,7 @@ pub(super) const SIDE: usize = 3;
 const AHEAD: usize = 6 << 10;
 
 /// Lanes of the largest tile whose trace is looked at.
-const LARGEST: usize = 8 * VECTOR_BYTES / size_of::<f32>();
+const LARGEST: usize = 2 * VECTOR_BYTES / size_of::<f32>();
 
 /// Whether windows of that many rows overlap along an axis, and are reduced so.
 pub(super) fn overlap(axis: &Axis, rows: usize) -> bool {
@@ -62,6 +62,7 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Work
     #[inline(always)]
     fn run<const V: usize>(mut self) {
         let Self { reduce, band, slide, .. } = self;
+        assert!(slide.lanes * size_of::<R::Partial>() >= VECTOR_BYTES, "lanes fill a vector");
         let whole = slide.axis.whole_windows();
         for (fold, output) in band.folds.iter().zip(&band.rows) {
             let taps = &band.taps[fold.first..fold.end];
@@ -74,27 +75,18 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Work
                 if K == 0 {
                     for o in stretch.output..stretch.output + stretch.outputs {
                         if !squares.contains(&o) {
-                            self.window::<V>(&row, o);
+                            self.window(&row, o);
                         }
                     }
                 } else if !squares.is_empty() && stretch.has(squares.start) {
-                    let numbers = R::PREFERS_NUMBERS && self.squares::<V, true>(&row, &squares);
+                    let numbers = R::PREFERS_NUMBERS && self.squares::<true>(&row, &squares);
                     if !numbers {
-                        self.squares::<V, false>(&row, &squares);
+                        self.squares::<false>(&row, &squares);
                     }
                 }
             }
         }
     }
-}
-
-/// Runs `$body` for tiles of lanes. Lines next to one another are read together: the processor's own
-/// prefetching loses its way where every other line is a kilobyte away. But eight short vectors of
-/// words are more than there are registers for their sums.
-macro_rules! in_lanes {
-    ($V:ident, $T:ty, $P:ty, $lanes:expr, |$at:ident, $L:ident| $body:expr) => {
-        in_tiles!(full, size_of::<$P>(), $lanes, $lanes, true, |$at, $L| $body);
-    };
 }
 
 impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> FoldColumns<'_, T, R, K, S> {
@@ -119,13 +111,13 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> FoldColumn
 
     /// The results of one window, whatever it has of columns.
     #[inline(always)]
-    fn window<const V: usize>(&self, row: &Row<'_, R::Scale>, o: usize) {
+    fn window(&self, row: &Row<'_, R::Scale>, o: usize) {
         let Self { reduce, slide, out, .. } = *self;
         let (columns, lanes) = (slide.axis.taps(o), slide.lanes);
         let first = self.column(row, columns.first as isize);
         // SAFETY: the sweep hands every output position to one task only.
         let dst = unsafe { out.run(row.out + o as isize * slide.out_stride, lanes) };
-        in_lanes!(V, T, R::Partial, lanes, |at, L| {
+        in_tiles!(full, size_of::<R::Partial>(), lanes, lanes, true, |at, L| {
             let dst = &mut dst[at..at + L];
             let mut trace = [reduce.identity(); L];
             let mut acc = self.folded::<L, false>(first + at, row.taps, &mut trace);
@@ -144,7 +136,7 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> FoldColumn
     /// The results of windows of `K` columns, `S` apart; gives whether that was right: not if `NUMBERS`
     /// was said of others.
     #[inline(always)]
-    fn squares<const V: usize, const NUMBERS: bool>(
+    fn squares<const NUMBERS: bool>(
         &mut self,
         row: &Row<'_, R::Scale>,
         outputs: &Range<usize>,
@@ -158,7 +150,7 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> FoldColumn
         let mut first = self.column(row, slide.axis.start(outputs.start));
         for j in 0..K - S {
             let column = first.wrapping_add_signed(j as isize * slide.in_stride);
-            in_lanes!(V, T, R::Partial, lanes, |at, L| {
+            in_tiles!(full, size_of::<R::Partial>(), lanes, lanes, true, |at, L| {
                 let mut trace = [reduce.identity(); L];
                 let folded = self.folded::<L, NUMBERS>(column + at, row.taps, &mut trace);
                 self.kept_of::<L>(j, at).copy_from_slice(&folded);
@@ -168,7 +160,7 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> FoldColumn
         for o in outputs.clone() {
             // SAFETY: the sweep hands every output position to one task only.
             let dst = unsafe { out.run(row.out + o as isize * slide.out_stride, lanes) };
-            in_lanes!(V, T, R::Partial, lanes, |at, L| {
+            in_tiles!(full, size_of::<R::Partial>(), lanes, lanes, true, |at, L| {
                 let dst = &mut dst[at..at + L];
                 let mut trace = [reduce.identity(); L];
                 let mut acc = trace;

@@ -1,7 +1,7 @@
 //! Pairs that share nothing: reduced straight from the input, for nothing is used twice.
 
+use super::ahead::ask_ahead;
 use super::band::{Band, RowTap};
-use super::fold::ask_ahead;
 use super::line::Slide;
 use super::tile::{in_tiles, load_checked, onto};
 use crate::reduce::Reduce;

@@ -3,7 +3,7 @@
 
 use smallvec::SmallVec;
 
-use super::fold::ask_ahead;
+use super::ahead::ask_ahead;
 use super::planes::{Axes, offsets, volume};
 use super::scatter::{Meet, Plane};
 use super::tile::with_lanes;

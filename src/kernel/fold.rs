@@ -1,6 +1,7 @@
 //! Folding: the rows of a window become one row of a line, which [`slide`](super::slide) reduces to
 //! outputs.
 
+use super::ahead::{AHEAD, LONG_ROW_BYTES, ask_ahead, ask_for_rows};
 use super::apart::{FoldApart, turns};
 use super::band::{Band, OutputRow, RowFold, RowTap};
 use super::columns::{FoldColumns, SIDE};
@@ -16,17 +17,10 @@ use super::tile::{VECTOR_BYTES, in_tiles, load_checked, onto, tiles, with_lanes}
 use super::tiled::{Tiled, is_walked};
 use super::{Kernel, Rows, ScanRows, small, sweep};
 use crate::reduce::{Divisor, Reduce};
-use crate::simd::{CACHE_LINE_BYTES, Work, dispatch, prefetch, turn_by_turn};
+use crate::simd::{Work, dispatch, prefetch, turn_by_turn};
 use crate::view::{Shared, same_type};
 use crate::window::Rule;
 use crate::{Execution, Geometry, Level, View, ViewMut};
-
-/// Bytes of rows that the processor follows by itself, each of several.
-const LONG_ROW_BYTES: usize = 4 << 10;
-
-/// Bytes that reading runs ahead of folding: further than a group of rows, of which all are folded
-/// column by column, and no more than stays in a second-level cache.
-pub(super) const AHEAD: usize = 12 << 10;
 
 /// Reduces every window of `input` with `reduce` into `output`.
 pub(crate) fn pool<T: Copy + Default + Send + Sync + 'static, R: Reduce<T>>(
@@ -342,20 +336,6 @@ impl<R> Fold<R> {
     }
 }
 
-/// Asks for the cache lines [`AHEAD`] of the `len` elements from `at` on.
-#[inline(always)]
-pub(super) fn ask_for_row<T>(src: &[T], at: usize, len: usize) {
-    for line in (0..len * size_of::<T>()).step_by(CACHE_LINE_BYTES) {
-        prefetch(src, at.wrapping_add((line + AHEAD) / size_of::<T>()));
-    }
-}
-
-/// [`ask_for_row`] for the elements of a tile.
-#[inline(always)]
-pub(super) fn ask_ahead<T, const N: usize>(src: &[T], at: usize) {
-    ask_for_row(src, at, N);
-}
-
 /// Folds `N` neighbours of every row onto `acc`, those of a row without offset being at `at`.
 #[inline(always)]
 fn fold_rows<T: Copy, R: Reduce<T>, const N: usize>(
@@ -372,14 +352,6 @@ fn fold_rows<T: Copy, R: Reduce<T>, const N: usize>(
         onto::<T, R, N, false>(reduce, &mut acc, &row);
     }
     acc
-}
-
-/// [`ask_for_row`] for every position. Not inlined: the loop around it would become two.
-#[inline(never)]
-fn ask_for_rows<T>(src: &[T], positions: &[usize], len: usize) {
-    for &at in positions {
-        ask_for_row(src, at, len);
-    }
 }
 
 /// Whether most rows of a window are in no window before it.

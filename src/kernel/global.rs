@@ -3,8 +3,9 @@
 
 use std::ops::Range;
 
+use super::ahead::AHEAD;
 use super::apart::{SIDE, fold_square, turns};
-use super::fold::{AHEAD, Fold};
+use super::fold::Fold;
 use super::line::LONG;
 use super::planes::{Axes, merged, offsets, volume};
 use super::scales::Scales;

@@ -5,6 +5,7 @@
 //! along it. What is done to the elements is a [`Kernel`]: [`fold::Fold`] for reductions,
 //! [`argmax::ArgMax`] for maxima with positions.
 
+mod ahead;
 #[allow(unsafe_code)]
 mod apart;
 #[allow(unsafe_code)]

@@ -9,7 +9,7 @@ use std::hint::black_box;
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 
-use super::fold::ask_ahead;
+use super::ahead::ask_ahead;
 use super::scatter::Plane;
 use super::tile::{VECTOR_BYTES, in_tiles};
 use crate::simd::{Work, load_tile, store_tile, turn_by_turn};

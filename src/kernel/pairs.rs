@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::fold::ask_ahead;
+use super::ahead::ask_ahead;
 use super::grid::{Grid, Part};
 use super::planes::offsets;
 use super::tile::{are_numbers, combined, load_traced, with_lanes};
@@ -91,7 +91,7 @@ impl<T: Copy + Default, R: Reduce<T>> Pairs<'_, '_, T, R> {
         let mut met = [reduce.identity(); N];
         // Whole rows, as far as they fit: those between two that fit do. The others are runs of one.
         let mut plain = rows.whole.start.max(part.rows.start)..rows.whole.end.min(part.rows.end);
-        while !plain.is_empty() && !(fits(plain.start) && fits(plain.end - 1)) {
+        while !(plain.is_empty() || fits(plain.start) && fits(plain.end - 1)) {
             plain.end -= 1;
         }
         let mut o = part.rows.start;

@@ -3,7 +3,7 @@
 
 use smallvec::SmallVec;
 
-use super::fold::AHEAD;
+use super::ahead::AHEAD;
 use super::planes::{offsets, volume};
 use super::rows::Rows;
 use super::tile::{VECTOR_BYTES, fold_neighbours, onto, with_lanes};

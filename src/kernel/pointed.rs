@@ -1,6 +1,6 @@
 //! Planes that positions point into, and the arrays that are walked beside them.
 
-use super::fold::AHEAD;
+use super::ahead::AHEAD;
 use super::planes::{Axes, Block, Planes, merged, offsets, rows, volume};
 use crate::geometry::count;
 use crate::simd::prefetch;

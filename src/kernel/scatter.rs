@@ -2,8 +2,8 @@
 
 use std::mem::MaybeUninit;
 
+use super::ahead::ask_ahead;
 use super::disjoint::{Disjoint, Put};
-use super::fold::ask_ahead;
 use super::overlapping::Overlapping;
 use super::planes::Block;
 use super::pointed::{Pointed, Runs};

@@ -5,7 +5,7 @@
 use std::hint::black_box;
 use std::ops::Range;
 
-use super::fold::ask_ahead;
+use super::ahead::ask_ahead;
 use super::grid::{Grid, Part, Side};
 use super::planes::offsets;
 use super::rows::ROWS;

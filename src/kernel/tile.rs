@@ -15,7 +15,7 @@ use crate::simd::{load_tile, store_tile, turn_by_turn};
 /// one that is named on. The last tile may reach past `$n`, up to `$room`, which saves a tail of single lanes:
 /// short rows are mostly tail. Where there is no such room, it may with `$overlap` repeat results of
 /// the one before, for results that do not depend on what is there already; otherwise single lanes
-/// follow.
+/// follow, but for `full`: two and then one, which there must be results enough for.
 macro_rules! in_tiles {
     ($widths:ident, $bytes:expr, $n:expr, $room:expr, $overlap:expr,
      |$at:ident, $L:ident| $body:expr) => {{

@@ -18,7 +18,7 @@ fn problem(lanes: usize, [rows, columns]: [usize; 2], window: &Sliding, i: usize
     let divisor = [Divisor::PaddedWindow, Divisor::Window, Divisor::Fixed(-3)][i % 3];
     Problem {
         shape: vec![lanes, rows, columns],
-        windows: windows.map(|axis| (axis, window.clone().into())).collect(),
+        windows: windows.map(|axis| (axis, (*window).into())).collect(),
         divisor,
     }
 }

@@ -242,6 +242,7 @@ impl<'g> Plan<'g> {
             _ => {
                 !gathered
                     && lane_block * traits.element >= VECTOR_BYTES
+                    && !has_empty
                     && (share_nothing(columns.axis)
                         || traits.overlapping && overlap(columns.axis, rows_at_once))
             }
@@ -372,11 +373,10 @@ pub(super) fn window_stride(axis: &Axis) -> usize {
 
 /// Whether windows lie apart on an axis, or side by side.
 fn share_nothing(axis: &Axis) -> bool {
-    let short = match axis.rule {
+    match axis.rule {
         Rule::Sliding { kernel, stride, dilation: 1, .. } => kernel <= stride.min(ROWS_AT_ONCE),
         _ => false,
-    };
-    short && !has_empty(axis)
+    }
 }
 
 /// Whether all windows on an axis are reduced in parts.

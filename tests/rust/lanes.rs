@@ -9,16 +9,16 @@ use crate::problem::Problem;
 use crate::two_apart::{averages_of, maxima_of};
 
 /// Lanes, and sizes of rows and columns.
-const LANES: [usize; 7] = [8, 17, 32, 48, 65, 129, 300];
+const LANES: [usize; 4] = [17, 48, 65, 129];
 const SIZES: [[usize; 2]; 3] = [[7, 9], [4, 6], [11, 5]];
 
-/// The problem of `windows` alike, along rows and columns, or columns alone.
-fn problem(lanes: usize, [rows, columns]: [usize; 2], window: &Sliding, i: usize) -> Problem {
+/// The problem of windows along rows and columns, or columns alone.
+fn problem(lanes: usize, [rows, columns]: [usize; 2], window: [&Sliding; 2], i: usize) -> Problem {
     let windows = (1..3).filter(|&axis| axis == 2 || !i.is_multiple_of(5));
     let divisor = [Divisor::PaddedWindow, Divisor::Window, Divisor::Fixed(-3)][i % 3];
     Problem {
         shape: vec![lanes, rows, columns],
-        windows: windows.map(|axis| (axis, (*window).into())).collect(),
+        windows: windows.map(|axis| (axis, (*window[axis - 1]).into())).collect(),
         divisor,
     }
 }
@@ -28,22 +28,26 @@ fn small() -> impl Iterator<Item = Problem> {
     let windows = [(2, 1), (2, 2), (2, 3), (3, 1), (3, 2), (3, 3), (4, 2), (5, 1)];
     let lanes = LANES.into_iter().flat_map(move |lanes| windows.map(|window| (lanes, window)));
     lanes.enumerate().flat_map(|(i, (lanes, (kernel, stride)))| {
-        (0..3).filter_map(move |side| {
+        (0..4).filter_map(move |side| {
             let mut window = Window::sliding(kernel).stride(stride).ceil_mode(i % 4 == 0);
-            window.padding = [[0, 0], [1, 1], [0, 1]][side];
+            // Or so wide that some windows have no column.
+            window.padding = [[0, 0], [1, 1], [0, 1], [4, 3]][side];
+            let mut rows = window;
+            rows.padding = if side == 3 { [0, 0] } else { window.padding };
             let size = SIZES[(i + side) % SIZES.len()];
-            (kernel as usize <= size[0].min(size[1])).then(|| problem(lanes, size, &window, i))
+            (kernel as usize <= size[0].min(size[1]))
+                .then(|| problem(lanes, size, [&rows, &window], i))
         })
     })
 }
 
 /// Long windows, of which a line of all lanes holds less than one.
 fn long() -> impl Iterator<Item = Problem> {
-    let lanes = [70, 300, 520].into_iter().flat_map(|lanes| [9, 13, 31].map(|k| (lanes, k)));
+    let lanes = [70, 520].into_iter().flat_map(|lanes| [9, 31].map(|k| (lanes, k)));
     lanes.enumerate().map(|(i, (lanes, kernel))| {
         let window = Window::sliding(kernel).stride(1 + i as i64 % 2).padding(kernel / 2 - 1);
-        let size = if lanes < 200 { [33, 47] } else { [1, 140] };
-        let mut problem = problem(lanes, size, &window, if lanes < 200 { i } else { 0 });
+        let size = if lanes < 200 { [19, 40] } else { [1, 90] };
+        let mut problem = problem(lanes, size, [&window; 2], if lanes < 200 { i } else { 0 });
         problem.divisor = Divisor::Window;
         problem
     })

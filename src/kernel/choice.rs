@@ -1,7 +1,7 @@
 //! Which results are computed together: the lanes of a [`plan`](super::plan), and whether planes are
 //! gathered to be lanes.
 
-use super::line::LONG;
+use super::line::{LONG, Levels};
 use super::plan::{Free, Pooled, Traits};
 use crate::geometry::Dims;
 use crate::window::{Axis, Rule};
@@ -25,9 +25,8 @@ const GATHER_BLOCK_BYTES: usize = 24 << 10;
 /// those with positions take longer.
 const FEW: [usize; 2] = [24, 96];
 
-/// Columns of a window from which on it is long, how many such windows a line should hold where that
-/// makes lanes narrow, or else, and what narrow lanes are a multiple of.
-const LONG_WINDOW: usize = 8;
+/// How many windows long enough for levels a line should hold where that makes lanes narrow, or else,
+/// and what narrow lanes are a multiple of.
 const MANY_WINDOWS: usize = 4;
 const FEW_WINDOWS: usize = 2;
 const NARROW_LANES: usize = 16;
@@ -49,7 +48,7 @@ fn is_lanes(axis: &Free) -> bool {
 fn lane_block(lanes: usize, axis: &Axis, room: usize) -> usize {
     let wide = lanes.min((room / MIN_COLUMNS.min(axis.len().max(1))).max(1));
     let Rule::Sliding { kernel, stride, .. } = axis.rule else { return wide };
-    if kernel < LONG_WINDOW || kernel <= stride {
+    if kernel < Levels::SHORT || kernel <= stride {
         return wide;
     }
     let reach = axis.max_reach() + 1;

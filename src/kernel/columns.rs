@@ -25,10 +25,19 @@ const AHEAD: usize = 6 << 10;
 /// Lanes of the largest tile whose trace is looked at.
 const LARGEST: usize = 2 * VECTOR_BYTES / size_of::<f32>();
 
+/// Columns of the windows along an axis, and between them, if squares of those have a kernel of their
+/// own.
+pub(super) fn square(axis: &Axis) -> Option<[usize; 2]> {
+    match axis.rule {
+        Rule::Sliding { kernel, stride, dilation: 1, .. } => Some([kernel, stride]),
+        _ => None,
+    }
+    .filter(|window| matches!(window, [2, 2] | [SIDE, 1 | 2]))
+}
+
 /// Whether windows of that many rows overlap along an axis, and are reduced so.
 pub(super) fn overlap(axis: &Axis, rows: usize) -> bool {
-    let three = matches!(axis.rule, Rule::Sliding { kernel: SIDE, stride: 1 | 2, dilation: 1, .. });
-    three && rows == SIDE
+    rows == SIDE && square(axis).is_some_and(|[side, _]| side == SIDE)
 }
 
 /// Reduces windows of `K` rows and columns, `S` columns apart, of which none is clipped; or those
@@ -73,12 +82,12 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Work
                 let scale = reduce.scale(slide.divisor(stretch, output));
                 let row = Row { taps, at, out: band.out_base + output.out, scale };
                 if K == 0 {
-                    for o in stretch.output..stretch.output + stretch.outputs {
+                    for o in stretch.range() {
                         if !squares.contains(&o) {
                             self.window(&row, o);
                         }
                     }
-                } else if !squares.is_empty() && stretch.has(squares.start) {
+                } else if !squares.is_empty() && stretch.range().contains(&squares.start) {
                     let numbers = R::PREFERS_NUMBERS && self.squares::<true>(&row, &squares);
                     if !numbers {
                         self.squares::<false>(&row, &squares);

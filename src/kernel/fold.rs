@@ -4,7 +4,7 @@
 use super::ahead::{AHEAD, LONG_ROW_BYTES, ask_ahead, ask_for_rows};
 use super::apart::{FoldApart, turns};
 use super::band::{Band, OutputRow, RowFold, RowTap};
-use super::columns::{FoldColumns, SIDE};
+use super::columns::{FoldColumns, SIDE, square};
 use super::direct::FoldPairs;
 use super::few::{FoldFew, FoldThin};
 use super::flat::{Flat, leaves_lanes};
@@ -19,7 +19,6 @@ use super::{Kernel, Rows, ScanRows, small, sweep};
 use crate::reduce::{Divisor, Reduce};
 use crate::simd::{Work, dispatch, prefetch, turn_by_turn};
 use crate::view::{Shared, same_type};
-use crate::window::Rule;
 use crate::{Execution, Geometry, Level, View, ViewMut};
 
 /// Reduces every window of `input` with `reduce` into `output`.
@@ -155,28 +154,21 @@ impl<T: Copy + Default + Send + Sync + 'static, R: Reduce<T>> Kernel<T> for Fold
         if slide.no_lanes {
             return dispatch(level, FoldPairs { reduce, src, band, slide, out });
         }
-        let side = match slide.axis.rule {
-            Rule::Sliding { kernel: 2, stride: 2, dilation: 1, .. } => 2,
-            Rule::Sliding { kernel: SIDE, stride: 1 | 2, dilation: 1, .. } if R::FREQUENT => SIDE,
-            _ => 0,
-        };
-        let kept = &mut kept[..];
-        match (side, slide.stride) {
-            (2, 2) => dispatch(
-                level,
-                FoldColumns::<T, R, 2, 2> { reduce, src, band, slide, side, kept, out },
-            ),
-            (SIDE, 1) if R::FREQUENT => dispatch(
-                level,
-                FoldColumns::<T, R, SIDE, 1> { reduce, src, band, slide, side, kept, out },
-            ),
-            (SIDE, 2) if R::FREQUENT => dispatch(
-                level,
-                FoldColumns::<T, R, SIDE, 2> { reduce, src, band, slide, side, kept, out },
-            ),
+        let square = square(slide.axis).filter(|&[side, _]| side == 2 || R::FREQUENT);
+        let (side, kept) = (square.map_or(0, |[side, _]| side), &mut kept[..]);
+        macro_rules! columns {
+            ($K:expr, $S:expr) => {{
+                let columns = FoldColumns { reduce, src, band, slide, side, kept, out };
+                dispatch::<FoldColumns<'_, T, R, $K, $S>>(level, columns);
+            }};
+        }
+        match square {
+            Some([2, 2]) => columns!(2, 2),
+            Some([SIDE, 1]) if R::FREQUENT => columns!(SIDE, 1),
+            Some([SIDE, 2]) if R::FREQUENT => columns!(SIDE, 2),
             _ => {}
         }
-        dispatch(level, FoldColumns::<T, R, 0, 0> { reduce, src, band, slide, side, kept, out });
+        columns!(0, 0);
     }
 }
 

@@ -1,5 +1,7 @@
 //! Sliding along folded rows: which stretch of a row each output reduces.
 
+use std::ops::Range;
+
 use smallvec::SmallVec;
 
 use super::band::OutputRow;
@@ -33,9 +35,9 @@ pub(crate) struct Stretch {
 }
 
 impl Stretch {
-    /// Whether it has that output.
-    pub(crate) fn has(&self, output: usize) -> bool {
-        (self.output..self.output + self.outputs).contains(&output)
+    /// Its outputs along the axis.
+    pub(crate) fn range(&self) -> Range<usize> {
+        self.output..self.output + self.outputs
     }
 }
 
@@ -239,7 +241,7 @@ impl Levels {
     const LARGEST: usize = 8;
 
     /// Windows too short for levels.
-    const SHORT: usize = 8;
+    pub(super) const SHORT: usize = 8;
 
     /// No levels: windows are reduced tap by tap.
     pub(crate) const NONE: Self = Self { count: 0, radix: 1, step: 1, kernel: 0, overlap: false };

@@ -10,7 +10,7 @@ use crate::two_apart::{averages_of, maxima_of};
 
 /// Lanes, and sizes of rows and columns.
 const LANES: [usize; 4] = [17, 48, 65, 129];
-const SIZES: [[usize; 2]; 3] = [[7, 9], [4, 6], [11, 5]];
+const SIZES: [[usize; 2]; 4] = [[7, 9], [4, 6], [11, 5], [5, 3]];
 
 /// The problem of windows along rows and columns, or columns alone.
 fn problem(lanes: usize, [rows, columns]: [usize; 2], window: [&Sliding; 2], i: usize) -> Problem {

@@ -13,6 +13,7 @@ use super::chunk::{Chunk, chunks_of, holds_padding};
 use super::columns::{SIDE, overlap};
 use super::line::{Levels, in_parts, one_by_one};
 use super::tile::VECTOR_BYTES;
+use super::tiled::MOST_ADDED;
 use crate::geometry::{Dims, Geometry};
 use crate::reduce::Divisor;
 use crate::window::{Axis, Rule, Taps};
@@ -145,13 +146,15 @@ impl Scan {
         count.min(most)
     }
 
-    /// Whether a window of `kernel` rows costs more than three passes over the rows between two.
-    fn new(rows: &[Pooled<'_>]) -> Option<Self> {
+    /// Whether a window of `kernel` rows costs more than three passes over the rows between two, and
+    /// no kernel adds that many one by one: sums are the same bits in every layout.
+    fn new(rows: &[Pooled<'_>], overlap: bool) -> Option<Self> {
         let [row] = rows else { return None };
+        let few = |stride: usize| stride.saturating_mul(4).saturating_add(2);
+        let added = if overlap { 0 } else { MOST_ADDED };
         match row.axis.rule {
             Rule::Sliding { kernel, stride, dilation: 1, .. }
-                if kernel > stride.saturating_mul(4).saturating_add(2)
-                    && row.axis.outputs() > 1 =>
+                if kernel > few(stride).max(added) && row.axis.outputs() > 1 =>
             {
                 let rows = kernel.min(row.axis.len()) / stride;
                 let rows = rows.clamp(1, row.axis.outputs());
@@ -215,7 +218,7 @@ impl<'g> Plan<'g> {
         let no_columns = match &rows[..] {
             [] => true,
             [_] => {
-                let long = traits.scans && traits.overlap && Scan::new(&rows).is_some();
+                let long = traits.scans && traits.overlap && Scan::new(&rows, true).is_some();
                 long && has_lanes(&free, WIDE_LANES_BYTES / traits.line_element)
             }
             _ => false,
@@ -228,7 +231,7 @@ impl<'g> Plan<'g> {
         let volume = saturating_product(pooled.iter().map(|(_, axis)| axis.len()));
         let outputs = saturating_product(pooled.iter().map(|(_, axis)| axis.outputs()));
         let has_empty = pooled.iter().any(|(_, axis)| has_empty(axis));
-        let scan = Scan::new(&rows).filter(|_| traits.scans);
+        let scan = Scan::new(&rows, traits.overlap).filter(|_| traits.scans);
         let row_bytes = scan.map_or(LINE_BYTES, |scan| SCAN_BYTES / scan.rows);
         let (lanes, lane_block, gathered) =
             choose_lanes(&mut free, &columns, row_bytes, [volume, outputs], traits);

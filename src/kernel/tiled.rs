@@ -36,6 +36,9 @@ const LONGEST: usize = 40;
 /// Bytes of such rows: few enough for the rows of a long window to stay in a first-level cache.
 const SHORT_ROW_BYTES: usize = 2 << 10;
 
+/// The longest windows whose rows are added one by one here, and so by every kernel.
+pub(super) const MOST_ADDED: usize = 7;
+
 /// Windows that [`walk`](super::walk) is compiled for, and pairs; not short rows of those whose
 /// partial results are the longest.
 pub(super) fn is_walked<T, R: Reduce<T>>(kernel: usize, stride: usize, row_bytes: usize) -> bool {
@@ -44,7 +47,7 @@ pub(super) fn is_walked<T, R: Reduce<T>>(kernel: usize, stride: usize, row_bytes
             let is_short = row_bytes < 12 * size_of::<T>();
             !(is_short && size_of::<R::Partial>() == 8)
         }
-        (3, 1 | 2) | (5 | 7, 1) => true,
+        (3, 1 | 2) | (5 | MOST_ADDED, 1) => true,
         (4..=LONG, 1) => R::IDEMPOTENT,
         (4..=LONGEST, 1) => R::IDEMPOTENT && row_bytes <= SHORT_ROW_BYTES,
         _ => false,

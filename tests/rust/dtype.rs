@@ -12,7 +12,8 @@ pub enum Kind {
     Specials,
     /// Fractions in [0, 1) of 24 bits, or all integers. Sums are exact in f64.
     Fractions,
-    /// Floats of both signs and many magnitudes: every order of summation gives other bits.
+    /// Floats of both signs, some so large that a sum forgets the last bits of the others, and then
+    /// often cancels the large ones: every order of summation gives other bits.
     Rough,
 }
 
@@ -133,6 +134,7 @@ macro_rules! implement {
             const LOWEST: Self = Self::NEG_INFINITY;
 
             fn sample(kind: Kind, random: u64) -> Self {
+                let large = if size_of::<Self>() == 2 { 2f64.powi(15) } else { 2f64.powi(45) };
                 let float = match (kind, random % 64) {
                     (Kind::Specials, 0) => f64::NAN,
                     (Kind::Specials, 1) => f64::INFINITY,
@@ -140,9 +142,11 @@ macro_rules! implement {
                     (Kind::Specials, 6..10) => -0.0,
                     (Kind::Ties | Kind::Specials, _) => f64::from((random >> 8) as i8) / 4.0,
                     (Kind::Fractions, _) => f64::from(random as u32 >> 8) / f64::from(1 << 24),
+                    (Kind::Rough, 0..8) => large,
+                    (Kind::Rough, 8..16) => -large,
                     (Kind::Rough, _) => {
                         let mantissa = f64::from((random >> 8) as i32);
-                        mantissa * 2f64.powi((random % 12) as i32 - 32)
+                        mantissa * 2f64.powi((random % 5) as i32 - 35)
                     }
                 };
                 <Self as FromF64>::from_f64(float)

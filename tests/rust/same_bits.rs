@@ -34,6 +34,7 @@ fn geometries(shape: [usize; 4]) -> impl Iterator<Item = Geometry> {
         same(Window::sliding(3).stride(4).dilation(2).padding(1).into()),
         vec![(2, Window::sliding(5).into()), (3, long.into())],
         same(Window::sliding(2).into()),
+        same(Window::sliding(7).stride(1).padding(3).into()),
         same(Window::sliding(9).stride(1).padding(4).into()),
         vec![(2, Window::sliding(9).stride(2).into()), (3, Window::sliding(9).padding(4).into())],
         vec![(3, Window::sliding(3).stride(5).into())],

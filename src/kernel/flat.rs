@@ -238,17 +238,18 @@ impl<S: Copy> Flat<S> {
 pub(super) fn leaves_lanes<T, P>(level: Level, geometry: &Geometry) -> bool {
     let Some((_, columns)) = geometry.pooled().last() else { return false };
     let (columns, lanes) = (columns.len(), const { VECTOR_BYTES / size_of::<P>() });
-    // Measured over rows of 7 to 56 columns, in the cache and outside of it. A row takes some time
+    // Measured over rows of 7 to 35 columns, under windows of 3 x 3 and 5 x 5. A row takes some time
     // beside that of its vectors, which is more of that of a short one.
-    let eighths = match const { (size_of::<T>(), size_of::<P>()) } {
-        (1, 1) => 4,
-        (1, _) if columns < lanes => 8,
-        (2, 2) => 5,
-        (4, 4) if columns <= lanes => 7,
-        (_, 8) if columns <= 4 * lanes => 7,
-        _ => 6,
+    let sixteenths = match const { (size_of::<T>(), size_of::<P>()) } {
+        (1, 1) => 6,
+        (1, _) if columns < lanes => 12,
+        (4, 4) if columns <= lanes => 13,
+        (_, 8) if columns <= lanes => 14,
+        (2, 2) if columns > lanes => 8,
+        (1, _) => 8,
+        _ => 9,
     };
-    level.masks_lanes() && 8 * columns <= eighths * columns.next_multiple_of(lanes)
+    level.masks_lanes() && 16 * columns <= sixteenths * columns.next_multiple_of(lanes)
 }
 
 /// Whether an axis has as many outputs as elements, in short windows: those are reduced tap by tap

@@ -33,6 +33,8 @@ mod gathered;
 mod global;
 mod grid;
 #[allow(unsafe_code)]
+mod groups;
+#[allow(unsafe_code)]
 mod lanes;
 mod line;
 #[allow(unsafe_code)]

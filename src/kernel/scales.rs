@@ -61,6 +61,12 @@ impl<S: Copy> Scales<S> {
         self.step == 0
     }
 
+    /// The table, and how far those of neighbouring outputs lie apart in it.
+    #[inline(always)]
+    pub(crate) fn table(&self) -> (&[S], usize) {
+        (&self.all, self.step)
+    }
+
     /// The table, and where output `o` is in it.
     #[inline(always)]
     pub(crate) fn at(&self, o: usize) -> (&[S], usize) {

@@ -78,6 +78,8 @@ struct Scratch<T, P> {
     level: usize,
     /// Rows of the input whose vectors would not lie in the array.
     staged: Vec<T>,
+    /// A row of zeros.
+    zeros: Vec<T>,
 }
 
 /// A problem of small square windows.
@@ -198,8 +200,9 @@ impl<S: Copy> Tiled<S> {
             true => threes::room(self.grid.columns.len),
             false => 0,
         };
+        let zeros = if R::IDEMPOTENT { 0 } else { self.grid.columns.len + VECTOR_BYTES };
         let (line, staged) = (vec![reduce.identity(); line], vec![T::default(); staged]);
-        Scratch { line, level, staged }
+        Scratch { line, level, staged, zeros: vec![T::default(); zeros] }
     }
 
     /// Pools some bands, by the kernel for their windows.
@@ -210,7 +213,7 @@ impl<S: Copy> Tiled<S> {
         input: &View<'_, T>,
         out: Shared<T>,
         inside: &[u32],
-        Scratch { line, level, staged }: &mut Scratch<T, R::Partial>,
+        Scratch { line, level, staged, zeros }: &mut Scratch<T, R::Partial>,
     ) {
         let (problem, level) = (self, *level);
         if self.grid.rows.kernel == 2 {
@@ -225,7 +228,7 @@ impl<S: Copy> Tiled<S> {
         }
         macro_rules! walk {
             ($K:expr, $S:expr) => {{
-                let walk = Walk { reduce, problem, bands, input, out, line, level, staged };
+                let walk = Walk { reduce, problem, bands, input, out, line, level, staged, zeros };
                 dispatch::<Walk<'_, '_, T, R, $K, $S>>(set, walk);
             }};
         }

@@ -1,16 +1,18 @@
 //! Small square windows: vectors of columns walk down the rows of a band, folding them into a
 //! padded line, and then along that. All positions of a part are checked before it is walked.
 
+use std::hint::black_box;
 use std::ops::Range;
 
 use super::grid::Part;
+use super::groups::{self, Group};
 use super::planes::offsets;
 use super::rows::{Folded, MANY, ROWS, Rows};
-use super::tile::{are_numbers, fold_neighbours, onto, with_lanes};
+use super::tile::{Vectors, are_numbers, fold_neighbours, onto, with_lanes};
 use super::tiled::{NARROW, Tiled};
 use crate::View;
 use crate::reduce::Reduce;
-use crate::simd::{Work, load_tile, turn_by_turn};
+use crate::simd::{Work, load_tile, store_tile, turn_by_turn};
 use crate::view::{Shared, even_and_odd};
 
 /// Reduces windows of `K` by `K` elements, `S` apart; with a `K` of 0, of any size from [`ROWS`] on,
@@ -27,6 +29,8 @@ pub(super) struct Walk<'a, 'v, T, R: Reduce<T>, const K: usize, const S: usize> 
     pub(super) level: usize,
     /// For a plane that ends where the array does.
     pub(super) staged: &'a mut Vec<T>,
+    /// A row of elements that change no sum, for rows outside a plane.
+    pub(super) zeros: &'a [T],
 }
 
 impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Work
@@ -116,7 +120,84 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Walk<'_, '
             }
         }
         let place = self.place::<L>(part.plane, &inside);
-        self.columns::<V, L, NUMBERS>(part, place, to + before, inside.len())
+        match K {
+            0 => self.columns::<V, L, NUMBERS>(part, place, to + before, inside.len()),
+            _ => self.groups::<L, NUMBERS>(part, place, to + before, inside.len()),
+        }
+    }
+
+    /// Folds the rows of `width` columns into the line, from element `to` on, group by group.
+    #[inline(always)]
+    fn groups<const L: usize, const NUMBERS: bool>(
+        &mut self,
+        part: &Part,
+        place: Place,
+        to: usize,
+        width: usize,
+    ) -> bool {
+        let (reduce, rows, pitch) = (self.reduce, &self.problem.grid.rows, self.problem.pitch);
+        let (src, zeros) = match place.staged {
+            true => (&self.staged[..], self.zeros),
+            false => (self.input.data(), self.zeros),
+        };
+        let (first, end) = (part.rows.start, part.rows.end);
+        // Few that are left over take longer as a group than alone.
+        let rest = part.rows.len() % ROWS;
+        let alone = part.rows.len() < ROWS || const { S > 1 } && rest <= 2;
+        let grouped = if alone { end - rest } else { end };
+        let base = src.as_ptr().wrapping_add(place.at);
+        assert!(R::IDEMPOTENT || zeros.len() >= width.max(L), "rows are as long");
+        let mut met = Vectors([reduce.identity(); L]);
+        // In memory, as the loop would carry single lanes of it.
+        let met = black_box(&mut met);
+        let mut o = first;
+        while o < end {
+            // The last group repeats some windows of the one before.
+            let all = o < grouped;
+            let top = if all { o.min(end - ROWS) } else { o };
+            let mut group =
+                Group::<T, R, K, S, NUMBERS> { reduce, rows: [base; groups::MOST] };
+            for i in 0..const { K + (ROWS - 1) * S } {
+                let row = (top * S + i) as isize - rows.before as isize;
+                // A row outside: the one next to it, met twice, changes nothing, or zeros do not.
+                let inside = row.clamp(0, rows.len as isize - 1);
+                let at = base.wrapping_offset(inside * place.step);
+                group.rows[i] = if R::IDEMPOTENT || inside == row { at } else { zeros.as_ptr() };
+            }
+            let line = &mut self.line[to + (top - first) * pitch..];
+            macro_rules! store {
+                ($row:literal, $column:expr, $tile:expr) => {
+                    store_tile(line, $row * pitch + $column, $tile);
+                    if width < L {
+                        // Vectors write over what is behind short rows; the next row is not there yet.
+                        store_tile(line, $row * pitch + width, [reduce.identity(); L]);
+                    }
+                };
+            }
+            let mut column = 0;
+            loop {
+                turn_by_turn();
+                // SAFETY: vectors of rows of the plane, or of zeros; the line holds a band, and vectors
+                // behind it.
+                unsafe {
+                    if all {
+                        let [a, b, c, d] = group.all::<L>(column, &mut met.0);
+                        store!(0, column, a);
+                        store!(1, column, b);
+                        store!(2, column, c);
+                        store!(3, column, d);
+                    } else {
+                        store!(0, column, group.one::<L>(column, &mut met.0));
+                    }
+                }
+                if column + L >= width {
+                    break;
+                }
+                column = (column + L).min(width - L);
+            }
+            o = if all { top + ROWS } else { o + 1 };
+        }
+        !NUMBERS || are_numbers(reduce, &met.0)
     }
 
     /// Where columns of a plane lie: position 0 is their first element in row 0. All vectors of
@@ -284,6 +365,8 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Walk<'_, '
         let from = if const { K == 0 } { self.level } else { 0 } + part.done * pitch;
         let reach = n.next_multiple_of(L) * S + N + problem.grid.columns.kernel * problem.step;
         assert!(from + (count - 1) * pitch + reach <= self.line.len(), "the line holds a band");
+        // What the loops below need of the problem: from memory, it would be loaded for every vector.
+        let (taps, scales) = (problem.step, problem.scales.table());
         let mut column = 0;
         loop {
             // A vector may write over rows that follow.
@@ -299,7 +382,7 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Walk<'_, '
                 turn_by_turn();
                 let (from, o) = (from + i * pitch, o + i * problem.grid.columns.outputs);
                 // SAFETY: looked at above.
-                let results: [T; L] = unsafe { self.results::<N, L, NUMBERS>(from, o) };
+                let results: [T; L] = unsafe { self.results::<N, L, NUMBERS>(from, o, taps, scales) };
                 // SAFETY: every task has bands of its own, whose rows it writes in order.
                 let dst = unsafe { self.out.run(out + i as isize * problem.grid.rows.output, L) };
                 for l in 0..L {
@@ -309,7 +392,7 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Walk<'_, '
             for i in whole..count {
                 let (from, o) = (from + i * pitch, o + i * problem.grid.columns.outputs);
                 // SAFETY: as above.
-                let results: [T; L] = unsafe { self.results::<N, L, NUMBERS>(from, o) };
+                let results: [T; L] = unsafe { self.results::<N, L, NUMBERS>(from, o, taps, scales) };
                 // SAFETY: as above.
                 let dst = unsafe { self.out.run(out + i as isize * problem.grid.rows.output, n) };
                 for (dst, result) in dst.iter_mut().zip(results) {
@@ -323,7 +406,8 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Walk<'_, '
         }
     }
 
-    /// The results of `L` windows from output `o` on, whose folded rows start at `from`.
+    /// The results of `L` windows from output `o` on, whose folded rows start at `from`, their taps
+    /// `step` apart.
     ///
     /// # Safety
     /// These windows do not reach beyond the line.
@@ -332,10 +416,11 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Walk<'_, '
         &self,
         from: usize,
         o: usize,
+        step: usize,
+        (scales, apart): (&[R::Scale], usize),
     ) -> [T; L] {
-        let (scales, o) = self.problem.scales.at(o);
         // SAFETY: there are scales for all outputs, and for a vector more.
-        let scale: [R::Scale; L] = unsafe { load_tile(scales, o) };
+        let scale: [R::Scale; L] = unsafe { load_tile(scales, o * apart) };
         // SAFETY: the caller's promise.
         let mut acc: [R::Partial; N] = unsafe { load_tile(self.line, from) };
         if const { K == 0 } {
@@ -352,7 +437,7 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Walk<'_, '
         }
         for k in 1..K {
             // SAFETY: as above.
-            let tap = unsafe { load_tile(self.line, from + k * self.problem.step) };
+            let tap = unsafe { load_tile(self.line, from + k * step) };
             onto::<T, R, N, NUMBERS>(self.reduce, &mut acc, &tap);
         }
         let kept = if const { S == 1 } {

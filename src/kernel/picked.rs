@@ -151,7 +151,7 @@ impl<T: Element> Picked<'_, T> {
         }
         let line = &mut self.lines[0][..];
         assert!(line.len() >= columns, "a line holds a row");
-        let rows = Rows::<T, _, 0, 1, NUMBERS> { reduce: Maximum, src: self.src, step, taps };
+        let rows = Rows::<T, _, NUMBERS> { reduce: Maximum, src: self.src, step, taps };
         let (mut column, mut trace) = (0, *met);
         loop {
             turn_by_turn();

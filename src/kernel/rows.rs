@@ -1,4 +1,4 @@
-//! The rows of square windows, folded in a vector of columns.
+//! The rows of windows of any size that share most of them, folded in a vector of columns.
 
 use std::hint::black_box;
 use std::ops::Range;
@@ -21,40 +21,29 @@ pub(super) struct Folded<'l, P> {
     pub(super) to: usize,
     pub(super) first: usize,
     pub(super) pitch: usize,
-    /// Columns of a row.
-    pub(super) width: usize,
-    /// Whether rows are stored from the first to the last.
-    pub(super) in_order: bool,
 }
 
 impl<P: Copy> Folded<'_, P> {
-    /// Stores those of output row `o`, and identities behind the last of short rows, if rows come in
-    /// order: columns of the next row are not there yet.
+    /// Stores those of output row `o`.
+    ///
+    /// # Safety
+    /// The line has room for a vector there.
+    #[inline(always)]
+    pub(super) unsafe fn store<const L: usize>(&mut self, o: usize, folded: [P; L]) {
+        let to = self.to + (o - self.first) * self.pitch;
+        // SAFETY: the caller's promise.
+        unsafe { store_tile(self.line, to, folded) };
+    }
+
+    /// Stores identities behind the last of `width` columns of a short row.
     ///
     /// # Safety
     /// The line has room for two vectors there.
     #[inline(always)]
-    pub(super) unsafe fn store<const L: usize>(&mut self, o: usize, folded: [P; L], identity: P) {
+    pub(super) unsafe fn end<const L: usize>(&mut self, o: usize, width: usize, identity: P) {
         let to = self.to + (o - self.first) * self.pitch;
         // SAFETY: the caller's promise.
-        unsafe { store_tile(self.line, to, folded) };
-        if self.in_order {
-            // SAFETY: the caller's promise.
-            unsafe { self.end::<L>(o, identity) };
-        }
-    }
-
-    /// Stores identities behind the last column of a short row.
-    ///
-    /// # Safety
-    /// As for [`store`](Self::store).
-    #[inline(always)]
-    pub(super) unsafe fn end<const L: usize>(&mut self, o: usize, identity: P) {
-        if self.width < L {
-            let to = self.to + (o - self.first) * self.pitch;
-            // SAFETY: the caller's promise.
-            unsafe { store_tile(self.line, to + self.width, [identity; L]) };
-        }
+        unsafe { store_tile(self.line, to + width, [identity; L]) };
     }
 }
 
@@ -102,7 +91,7 @@ macro_rules! sharing {
 
 /// Rows to fold, `step` elements apart.
 #[derive(Clone, Copy)]
-pub(super) struct Rows<'s, T, R, const K: usize, const S: usize, const NUMBERS: bool> {
+pub(super) struct Rows<'s, T, R, const NUMBERS: bool> {
     pub(super) reduce: R,
     pub(super) src: &'s [T],
     pub(super) step: isize,
@@ -110,13 +99,11 @@ pub(super) struct Rows<'s, T, R, const K: usize, const S: usize, const NUMBERS: 
     pub(super) taps: usize,
 }
 
-impl<T: Copy, R: Reduce<T>, const K: usize, const S: usize, const NUMBERS: bool>
-    Rows<'_, T, R, K, S, NUMBERS>
-{
+impl<T: Copy, R: Reduce<T>, const NUMBERS: bool> Rows<'_, T, R, NUMBERS> {
     /// Asks for what is `ahead` of the last rows of some `windows`.
     #[inline(always)]
     pub(super) fn prefetch(self, windows: usize, at: usize, ahead: isize) {
-        for i in self.taps - S..self.taps + (windows - 1) * S {
+        for i in self.taps - 1..self.taps + windows - 1 {
             let at = at.wrapping_add_signed(i as isize * self.step);
             prefetch(self.src, at.wrapping_add_signed(ahead));
         }
@@ -157,50 +144,6 @@ impl<T: Copy, R: Reduce<T>, const K: usize, const S: usize, const NUMBERS: bool>
             onto::<T, R, L, NUMBERS>(self.reduce, &mut folded, &row);
         }
         folded
-    }
-
-    /// Whether row `row` of some windows, `S` apart, is one of window `window`.
-    const fn reads(window: usize, row: usize) -> bool {
-        window * S <= row && row < window * S + K
-    }
-
-    /// The rows of [`ROWS`] whole windows, each loaded once.
-    ///
-    /// # Safety
-    /// All of them lie in `src`.
-    #[inline(always)]
-    pub(super) unsafe fn several<const L: usize>(
-        self,
-        at: usize,
-        trace: &mut [R::Partial; L],
-    ) -> [[R::Partial; L]; ROWS] {
-        if const { K == 0 } {
-            // SAFETY: the caller's promise.
-            return unsafe { self.four(at, trace) };
-        }
-        let nothing = [self.reduce.identity(); L];
-        let (mut a, mut b, mut c, mut d) = (nothing, nothing, nothing, nothing);
-        macro_rules! fold {
-            ($row:ident, $i:literal, $($window:ident $o:literal),*) => {$(
-                if const { $i == $o * S } {
-                    $window = $row;
-                } else if const { Self::reads($o, $i) } {
-                    $window = combined::<T, R, L, NUMBERS>(self.reduce, $window, $row);
-                }
-            )*};
-        }
-        macro_rules! rows {
-            ($($i:literal)*) => {$(
-                if const { $i < K + (ROWS - 1) * S } {
-                    // SAFETY: the caller's promise.
-                    let row = unsafe { self.load(at, $i, trace) };
-                    fold!(row, $i, a 0, b 1, c 2, d 3);
-                }
-            )*};
-        }
-        // Literals and names, because the compiler does not unroll such a loop for every level.
-        rows!(0 1 2 3 4 5 6 7 8 9);
-        [a, b, c, d]
     }
 
     sharing!(four, 4, d, (c 2, b 1, a 0), (b, c 1, d 2), [a, b, c, d]);
@@ -249,7 +192,7 @@ impl<T: Copy, R: Reduce<T>, const K: usize, const S: usize, const NUMBERS: bool>
                         onto::<T, R, L, NUMBERS>(reduce, &mut acc, &row);
                     }
                 }
-                folded.store(o, acc, reduce.identity());
+                folded.store(o, acc);
             }
             done = taps;
         }

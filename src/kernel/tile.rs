@@ -155,12 +155,23 @@ pub(crate) unsafe fn load_traced<T: Copy, R: Reduce<T>, const L: usize, const NU
 ) -> [R::Partial; L] {
     // SAFETY: the caller's promise.
     let loaded = unsafe { load_partials::<T, R, L>(reduce, slice, at) };
+    *trace = traced::<T, R, L, NUMBERS>(reduce, *trace, &loaded);
+    loaded
+}
+
+/// `trace`, and what is met in `tile`, if that is to be looked at.
+#[inline(always)]
+pub(crate) fn traced<T, R: Reduce<T>, const L: usize, const NUMBERS: bool>(
+    reduce: R,
+    mut trace: [R::Partial; L],
+    tile: &[R::Partial; L],
+) -> [R::Partial; L] {
     if NUMBERS {
         for l in 0..L {
-            trace[l] = reduce.traced(trace[l], loaded[l]);
+            trace[l] = reduce.traced(trace[l], tile[l]);
         }
     }
-    loaded
+    trace
 }
 
 /// Combines `later` onto `earlier`, lane by lane.

@@ -120,7 +120,7 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Walk<'_, '
             }
         }
         let place = self.place::<L>(part.plane, &inside);
-        match K {
+        match const { K } {
             0 => self.columns::<V, L, NUMBERS>(part, place, to + before, inside.len()),
             _ => self.groups::<L, NUMBERS>(part, place, to + before, inside.len()),
         }
@@ -135,11 +135,10 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Walk<'_, '
         to: usize,
         width: usize,
     ) -> bool {
-        let (reduce, rows, pitch) = (self.reduce, &self.problem.grid.rows, self.problem.pitch);
-        let (src, zeros) = match place.staged {
-            true => (&self.staged[..], self.zeros),
-            false => (self.input.data(), self.zeros),
-        };
+        let (reduce, problem) = (self.reduce, self.problem);
+        let (rows, pitch) = (&problem.grid.rows, problem.pitch);
+        let src = if place.staged { &self.staged[..] } else { self.input.data() };
+        let zeros = self.zeros;
         let (first, end) = (part.rows.start, part.rows.end);
         // Few that are left over take longer as a group than alone.
         let rest = part.rows.len() % ROWS;
@@ -155,8 +154,7 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Walk<'_, '
             // The last group repeats some windows of the one before.
             let all = o < grouped;
             let top = if all { o.min(end - ROWS) } else { o };
-            let mut group =
-                Group::<T, R, K, S, NUMBERS> { reduce, rows: [base; groups::MOST] };
+            let mut group = Group::<T, R, K, S, NUMBERS> { reduce, rows: [base; groups::MOST] };
             for i in 0..const { K + (ROWS - 1) * S } {
                 let row = (top * S + i) as isize - rows.before as isize;
                 // A row outside: the one next to it, met twice, changes nothing, or zeros do not.
@@ -177,6 +175,9 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Walk<'_, '
             let mut column = 0;
             loop {
                 turn_by_turn();
+                if all {
+                    group.ask(column, problem.ahead);
+                }
                 // SAFETY: vectors of rows of the plane, or of zeros; the line holds a band, and vectors
                 // behind it.
                 unsafe {
@@ -224,7 +225,7 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Walk<'_, '
         Place { staged: true, at: 0, step: L as isize }
     }
 
-    /// Folds the rows of `width` columns into the line, from element `to` on.
+    /// Folds the rows of `width` columns into the line, from element `to` on, column by column.
     #[inline(always)]
     fn columns<const V: usize, const L: usize, const NUMBERS: bool>(
         &mut self,
@@ -238,23 +239,11 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Walk<'_, '
         // Outputs whose windows are not clipped.
         let whole = rows.whole.start.max(part.rows.start)..rows.whole.end.min(part.rows.end);
         // How many of them are folded in groups: a number, so that the loop has one branch to foresee.
-        // Few that are left over take longer as a group than alone.
-        let rest = whole.len() % ROWS;
-        let alone = const { K > 0 && S > 1 } && rest <= 2;
-        let grouped = match whole.len() {
-            0..ROWS => 0,
-            all if alone => all - rest,
-            all => all,
-        };
-        // Those that are not left to the way of clipped ones, which sums must not go: in what order
-        // they are taken depends on the window alone.
-        let outputs = match const { K == 0 } {
-            true => rows.inner(&part.rows),
-            false => part.rows.clone(),
-        };
+        let grouped = if whole.len() < ROWS { 0 } else { whole.len() };
+        let outputs = rows.inner(&part.rows);
         let (mut column, mut numbers, mut met) = (0, true, [reduce.identity(); L]);
         let taps = self.problem.grid.rows.kernel;
-        let walk = Rows::<T, R, K, S, NUMBERS> { reduce, src, step: place.step, taps };
+        let walk = Rows::<T, R, NUMBERS> { reduce, src, step: place.step, taps };
         loop {
             if const { V >= 64 } {
                 // The compiler would halve such a vector to carry it from one turn to the next.
@@ -262,23 +251,14 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Walk<'_, '
             }
             let (at, to) = (place.at + column, to + column);
             let line = &mut self.line[..];
-            let folded = &mut Folded {
-                line,
-                to,
-                first: part.rows.start,
-                pitch,
-                width,
-                in_order: const { K > 0 },
-            };
-            let (mut o, end) = (outputs.start, outputs.end);
-            if const { K == 0 } {
-                let (before, after) = (part.rows.start..o, end..part.rows.end);
-                // SAFETY: vectors of rows of the plane, and of the line.
-                unsafe {
-                    walk.clipped((rows, before, false), at, folded, &mut met);
-                    walk.clipped((rows, after, true), at, folded, &mut met);
-                }
+            let folded = &mut Folded { line, to, first: part.rows.start, pitch };
+            let (before, after) = (part.rows.start..outputs.start, outputs.end..part.rows.end);
+            // SAFETY: vectors of rows of the plane, and of the line.
+            unsafe {
+                walk.clipped((rows, before, false), at, folded, &mut met);
+                walk.clipped((rows, after, true), at, folded, &mut met);
             }
+            let (mut o, end) = (outputs.start, outputs.end);
             while o < end {
                 turn_by_turn();
                 if o.wrapping_sub(whole.start) >= grouped {
@@ -287,17 +267,16 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Walk<'_, '
                     // SAFETY: vectors of rows of the plane.
                     let row: [R::Partial; L] = unsafe { walk.one(at, taps.len(), &mut met) };
                     // SAFETY: a vector of a row of the line.
-                    unsafe { folded.store(o, row, reduce.identity()) };
+                    unsafe { folded.store(o, row) };
                     o += 1;
                     continue;
                 }
                 // Not where some are no numbers, which is rare.
-                let many = const { K == 0 && NUMBERS == R::PREFERS_NUMBERS }
-                    && o + MANY <= whole.end
-                    && taps > MANY;
+                let many =
+                    const { NUMBERS == R::PREFERS_NUMBERS } && o + MANY <= whole.end && taps > MANY;
                 // The last repeat some of the ones before.
                 let first = if many { o } else { o.min(whole.end - ROWS) };
-                let start = (first * S - rows.before) as isize;
+                let start = (first - rows.before) as isize;
                 let at = at.wrapping_add_signed(start * place.step);
                 if many {
                     walk.prefetch(MANY, at, self.problem.ahead);
@@ -305,35 +284,35 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Walk<'_, '
                     let [a, b, c, d, e, f, g, h] = unsafe { walk.eight::<L>(at, &mut met) };
                     // SAFETY: vectors of rows of the line.
                     unsafe {
-                        folded.store(o, a, reduce.identity());
-                        folded.store(o + 1, b, reduce.identity());
-                        folded.store(o + 2, c, reduce.identity());
-                        folded.store(o + 3, d, reduce.identity());
-                        folded.store(o + 4, e, reduce.identity());
-                        folded.store(o + 5, f, reduce.identity());
-                        folded.store(o + 6, g, reduce.identity());
-                        folded.store(o + 7, h, reduce.identity());
+                        folded.store(o, a);
+                        folded.store(o + 1, b);
+                        folded.store(o + 2, c);
+                        folded.store(o + 3, d);
+                        folded.store(o + 4, e);
+                        folded.store(o + 5, f);
+                        folded.store(o + 6, g);
+                        folded.store(o + 7, h);
                     }
                     o += MANY;
                     continue;
                 }
                 walk.prefetch(ROWS, at, self.problem.ahead);
                 // SAFETY: vectors of rows of the plane.
-                let [a, b, c, d] = unsafe { walk.several::<L>(at, &mut met) };
+                let [a, b, c, d] = unsafe { walk.four::<L>(at, &mut met) };
                 // Named, because indices would keep them from registers.
                 // SAFETY: vectors of rows of the line.
                 unsafe {
-                    folded.store(first, a, reduce.identity());
-                    folded.store(first + 1, b, reduce.identity());
-                    folded.store(first + 2, c, reduce.identity());
-                    folded.store(first + 3, d, reduce.identity());
+                    folded.store(first, a);
+                    folded.store(first + 1, b);
+                    folded.store(first + 2, c);
+                    folded.store(first + 3, d);
                 }
                 o = first + ROWS;
             }
-            if const { K == 0 } && width < L {
+            if width < L {
                 for o in part.rows.clone() {
                     // SAFETY: as above.
-                    unsafe { folded.end::<L>(o, reduce.identity()) };
+                    unsafe { folded.end::<L>(o, width, reduce.identity()) };
                 }
             }
             if NUMBERS && (const { V >= 64 } || column + L >= width) {
@@ -367,42 +346,49 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Walk<'_, '
         assert!(from + (count - 1) * pitch + reach <= self.line.len(), "the line holds a band");
         // What the loops below need of the problem: from memory, it would be loaded for every vector.
         let (taps, scales) = (problem.step, problem.scales.table());
-        let mut column = 0;
-        loop {
-            // A vector may write over rows that follow.
-            let whole = match n < L {
-                true if part.room >= L => ((part.room - L) / n + 1).min(count),
-                true => 0,
-                false => count,
+        let outputs = problem.grid.columns.outputs;
+        let o = part.rows.start * outputs + first;
+        // A vector may write over rows that follow.
+        let whole = match n < L {
+            true if part.room >= L => ((part.room - L) / n + 1).min(count),
+            true => 0,
+            false => count,
+        };
+        // Windows of few rows wait for the memory of their results, which are written one after the
+        // other as far as a vector of columns at a time, which takes fewer instructions, allows.
+        let block = if const { K == 3 } && n > L { MANY } else { count };
+        for top in (0..whole).step_by(block) {
+            let mut column = 0;
+            loop {
+                for i in top..whole.min(top + block) {
+                    turn_by_turn();
+                    let (from, o) = (from + column * S + i * pitch, o + column + i * outputs);
+                    // SAFETY: looked at above.
+                    let results: [T; L] =
+                        unsafe { self.results::<N, L, NUMBERS>(from, o, taps, scales) };
+                    let to = out + column as isize + i as isize * problem.grid.rows.output;
+                    // SAFETY: every task has bands of its own, whose rows it writes in order.
+                    let dst = unsafe { self.out.run(to, L) };
+                    for l in 0..L {
+                        dst[l].write(results[l]);
+                    }
+                }
+                if column + L >= n {
+                    break;
+                }
+                column = (column + L).min(n - L);
+            }
+        }
+        for i in whole..count {
+            // SAFETY: looked at above.
+            let results: [T; L] = unsafe {
+                self.results::<N, L, NUMBERS>(from + i * pitch, o + i * outputs, taps, scales)
             };
-            let from = from + column * S;
-            let o = part.rows.start * problem.grid.columns.outputs + first + column;
-            let out = out + column as isize;
-            for i in 0..whole {
-                turn_by_turn();
-                let (from, o) = (from + i * pitch, o + i * problem.grid.columns.outputs);
-                // SAFETY: looked at above.
-                let results: [T; L] = unsafe { self.results::<N, L, NUMBERS>(from, o, taps, scales) };
-                // SAFETY: every task has bands of its own, whose rows it writes in order.
-                let dst = unsafe { self.out.run(out + i as isize * problem.grid.rows.output, L) };
-                for l in 0..L {
-                    dst[l].write(results[l]);
-                }
+            // SAFETY: as above.
+            let dst = unsafe { self.out.run(out + i as isize * problem.grid.rows.output, n) };
+            for (dst, result) in dst.iter_mut().zip(results) {
+                dst.write(result);
             }
-            for i in whole..count {
-                let (from, o) = (from + i * pitch, o + i * problem.grid.columns.outputs);
-                // SAFETY: as above.
-                let results: [T; L] = unsafe { self.results::<N, L, NUMBERS>(from, o, taps, scales) };
-                // SAFETY: as above.
-                let dst = unsafe { self.out.run(out + i as isize * problem.grid.rows.output, n) };
-                for (dst, result) in dst.iter_mut().zip(results) {
-                    dst.write(result);
-                }
-            }
-            if column + L >= n {
-                break;
-            }
-            column = (column + L).min(n - L);
         }
     }
 

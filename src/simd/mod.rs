@@ -113,7 +113,12 @@ impl Level {
 /// first has room for few that are under way. Wherever it is, nothing happens but that.
 #[inline(always)]
 pub(crate) fn prefetch<T>(slice: &[T], at: usize) {
-    let address = slice.as_ptr().wrapping_add(at);
+    prefetch_at(slice.as_ptr().wrapping_add(at));
+}
+
+/// [`prefetch`] of any address.
+#[inline(always)]
+pub(crate) fn prefetch_at<T>(address: *const T) {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: SSE is part of x86-64, and a prefetch of any address is harmless.
     unsafe {

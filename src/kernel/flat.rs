@@ -13,7 +13,7 @@ use super::fold::Fold;
 use super::planes::{Axes, merged, offsets, volume};
 use super::scales::{Scales, repeated};
 use super::streamed::{Run, Streamed};
-use super::tile::{VECTOR_BYTES, Vectors, are_numbers, load_partials, onto, with_lanes};
+use super::tile::{VECTOR_BYTES, Vectors, are_numbers, load_partials, onto, traced, with_lanes};
 use crate::reduce::{Divisor, Reduce};
 use crate::simd::{Work, dispatch, load_tile, store_tile, turn_by_turn};
 use crate::view::{Shared, masked};
@@ -25,6 +25,10 @@ const CHUNK: usize = 1024;
 
 /// Longer rows fill vectors by themselves.
 const LONGEST_ROW: usize = 64;
+
+/// Elements, and planes, that are worth tables, if there is another way for them that needs none.
+const MANY: usize = 4096;
+const MANY_PLANES: usize = 16;
 
 /// Planes of more elements would have tables that leave the cache.
 const LARGEST_PLANE: usize = 4096;
@@ -85,6 +89,11 @@ impl Taps {
             inside.extend(self.inside.iter().map(|mask: &Mask| mask * repeat));
         }
         Some(Self { taps, inside })
+    }
+
+    /// Whether they are the output's position and one on either side of it.
+    fn are_three(&self) -> bool {
+        matches!(self.taps[..], [_, Tap { offset: 0, .. }, _])
     }
 
     /// How far the taps reach before and after the output.
@@ -180,6 +189,7 @@ impl<S: Copy> Flat<S> {
         let chunks = self.run.div_ceil(CHUNK);
         let grains = volume(&self.outer) * chunks;
         let bytes = 2 * volume(&self.outer) * self.run * size_of::<T>();
+        let threes = self.rows.are_three() && self.columns.are_three();
         let (tasks, streams) = (execution.tasks(bytes).min(grains), execution.streams(bytes));
         execution.run(tasks, |task| {
             let mut line = vec![fold.reduce.identity(); self.line_len()];
@@ -199,7 +209,15 @@ impl<S: Copy> Flat<S> {
                     // SAFETY: every chunk has outputs of its own.
                     let dst = unsafe { out.run(run.at, count) };
                     let flat = self;
-                    dispatch(fold.level, FoldFlat { reduce, flat, src, start, first, line, dst });
+                    macro_rules! flat {
+                        ($TAPS:literal) => {
+                            FoldFlat::<T, R, $TAPS> { reduce, flat, src, start, first, line, dst }
+                        };
+                    }
+                    match R::FREQUENT && threes {
+                        true => dispatch(fold.level, flat!(3)),
+                        false => dispatch(fold.level, flat!(0)),
+                    }
                 };
                 // SAFETY: as above, and all of them are written.
                 unsafe { streamed.fill(out, Some(run), pool) };
@@ -235,19 +253,31 @@ impl<S: Copy> Flat<S> {
 
 /// Whether rows leave so many lanes of their vectors empty that planes as one row are faster than
 /// rows by themselves, where lanes are masked by instructions.
-pub(super) fn leaves_lanes<T, P>(level: Level, geometry: &Geometry) -> bool {
+pub(super) fn leaves_lanes<T, R: Reduce<T>>(level: Level, geometry: &Geometry) -> bool {
     let Some((_, columns)) = geometry.pooled().last() else { return false };
-    let (columns, lanes) = (columns.len(), const { VECTOR_BYTES / size_of::<P>() });
-    // Measured over rows of 7 to 35 columns, under windows of 3 x 3 and 5 x 5. A row takes some time
-    // beside that of its vectors, which is more of that of a short one.
-    let sixteenths = match const { (size_of::<T>(), size_of::<P>()) } {
-        (1, 1) => 6,
-        (1, _) if columns < lanes => 12,
-        (4, 4) if columns <= lanes => 13,
-        (_, 8) if columns <= lanes => 14,
-        (2, 2) if columns > lanes => 8,
-        (1, _) => 8,
-        _ => 9,
+    let (columns, lanes) = (columns.len(), const { VECTOR_BYTES / size_of::<R::Partial>() });
+    let elements = geometry.input_shape().iter().product::<usize>();
+    let plane = geometry.pooled().iter().map(|(_, axis)| axis.len()).product::<usize>();
+    if elements < MANY || elements < MANY_PLANES.saturating_mul(plane) {
+        return false;
+    }
+    let threes = geometry.pooled().iter().all(|(_, axis)| axis.max_count() == 3);
+    // Measured over rows of 7 to 35 columns, under windows of 3 x 3, of which all taps are known here,
+    // and 5 x 5. A row takes some time beside that of its vectors, which is more of that of a short one.
+    let short = columns <= lanes;
+    let sizes = const { (size_of::<T>(), size_of::<R::Partial>()) };
+    let sixteenths = match (sizes, threes, short) {
+        ((1, 1), ..) => 6,
+        ((1, _), true, true) => 15,
+        ((1, _), true, false) => 10,
+        ((1, _), false, true) => 12,
+        ((2, 2), true, _) | ((2, _), true, false) => 11,
+        ((2, _), true, true) => 14,
+        ((2, _), false, true) => 9,
+        ((1 | 2, _), false, false) => 8,
+        (_, true, true) => 16,
+        (_, true, false) | (_, false, true) => 14,
+        (_, false, false) => 9,
     };
     level.masks_lanes() && 16 * columns <= sixteenths * columns.next_multiple_of(lanes)
 }
@@ -264,7 +294,10 @@ fn keeps_length(axis: &Axis) -> bool {
 }
 
 /// Reduces the windows of a chunk: along the rows into the line, and along the columns from there.
-struct FoldFlat<'a, T, R: Reduce<T>> {
+///
+/// With `TAPS` of 3, windows have that many along either axis, the middle one of which is where the
+/// output is and so never outside; with 0, any number.
+struct FoldFlat<'a, T, R: Reduce<T>, const TAPS: usize> {
     reduce: R,
     flat: &'a Flat<R::Scale>,
     src: &'a [T],
@@ -275,7 +308,7 @@ struct FoldFlat<'a, T, R: Reduce<T>> {
     dst: &'a mut [std::mem::MaybeUninit<T>],
 }
 
-impl<T: Copy + Default, R: Reduce<T>> Work for FoldFlat<'_, T, R> {
+impl<T: Copy + Default, R: Reduce<T>, const TAPS: usize> Work for FoldFlat<'_, T, R, TAPS> {
     const FOR_ALL: bool = false;
 
     #[inline(always)]
@@ -284,7 +317,7 @@ impl<T: Copy + Default, R: Reduce<T>> Work for FoldFlat<'_, T, R> {
     }
 }
 
-impl<T: Copy + Default, R: Reduce<T>> FoldFlat<'_, T, R> {
+impl<T: Copy + Default, R: Reduce<T>, const TAPS: usize> FoldFlat<'_, T, R, TAPS> {
     /// Reduces the windows, first as if all elements were numbers, if that takes less time.
     #[inline(always)]
     fn pool<const L: usize>(&mut self) {
@@ -294,6 +327,12 @@ impl<T: Copy + Default, R: Reduce<T>> FoldFlat<'_, T, R> {
         } else {
             self.slide::<L, true>();
         }
+    }
+
+    /// The taps, if their number is known.
+    #[inline(always)]
+    fn threes(taps: &[Tap]) -> Option<[Tap; 3]> {
+        (TAPS == 3).then(|| [taps[0], taps[1], taps[2]])
     }
 
     /// Reduces the rows of windows into the line; gives whether that was right: not if `NUMBERS` was
@@ -308,30 +347,37 @@ impl<T: Copy + Default, R: Reduce<T>> FoldFlat<'_, T, R> {
         let fits = start >= before + up && start - before + reach + down <= src.len();
         assert!(fits && reach <= inside.len().min(line.len()), "taps of vectors can be read");
         let mut met = Vectors([reduce.identity(); L]);
+        let taps = &flat.rows.taps[..];
+        let threes = Self::threes(taps);
         for at in (0..reach).step_by(L) {
             turn_by_turn();
             let masks = &inside[at..at + L];
             let mut acc = [reduce.identity(); L];
             let mut trace = acc;
-            for tap in &flat.rows.taps {
-                let at = (start - before + at).wrapping_add_signed(tap.offset);
-                // SAFETY: looked at above.
-                let loaded = unsafe { load_partials::<T, R, L>(reduce, src, at) };
-                if NUMBERS {
-                    for l in 0..L {
-                        trace[l] = reduce.traced(trace[l], loaded[l]);
+            macro_rules! add {
+                ($tap:expr, $inside:expr) => {
+                    let at = (start - before + at).wrapping_add_signed($tap.offset);
+                    // SAFETY: looked at above.
+                    let mut tap = unsafe { load_partials::<T, R, L>(reduce, src, at) };
+                    trace = traced::<T, R, L, NUMBERS>(reduce, trace, &tap);
+                    if !$inside {
+                        tap = masked(&tap, reduce.identity(), masks, $tap.bit);
                     }
+                    onto::<T, R, L, NUMBERS>(reduce, &mut acc, &tap);
+                };
+            }
+            if let Some([one, two, three]) = threes {
+                add!(one, false);
+                add!(two, true);
+                add!(three, false);
+            } else {
+                for tap in taps {
+                    add!(tap, false);
                 }
-                let kept = masked(&loaded, reduce.identity(), masks, tap.bit);
-                onto::<T, R, L, NUMBERS>(reduce, &mut acc, &kept);
             }
             // SAFETY: looked at above.
             unsafe { store_tile(line, at, acc) };
-            if NUMBERS {
-                for l in 0..L {
-                    met.0[l] = reduce.traced(met.0[l], trace[l]);
-                }
-            }
+            met.0 = traced::<T, R, L, NUMBERS>(reduce, met.0, &trace);
         }
         !NUMBERS || are_numbers(reduce, &met.0)
     }
@@ -345,20 +391,35 @@ impl<T: Copy + Default, R: Reduce<T>> FoldFlat<'_, T, R> {
         let inside = &flat.columns.inside[phase..];
         let fits = before + count + after <= line.len() && count <= inside.len();
         assert!(fits && count >= L, "the line holds a chunk, which fills vectors");
+        let taps = &flat.columns.taps[..];
+        let (threes, (scales, apart)) = (Self::threes(taps), flat.scales.table());
         let mut at = 0;
         loop {
             turn_by_turn();
             let masks = &inside[at..at + L];
             let mut acc = [reduce.identity(); L];
-            for tap in &flat.columns.taps {
-                let at = (before + at).wrapping_add_signed(tap.offset);
-                // SAFETY: looked at above.
-                let row = unsafe { load_tile(line, at) };
-                let kept = masked(&row, reduce.identity(), masks, tap.bit);
-                onto::<T, R, L, NUMBERS>(reduce, &mut acc, &kept);
+            macro_rules! add {
+                ($tap:expr, $inside:expr) => {
+                    let at = (before + at).wrapping_add_signed($tap.offset);
+                    // SAFETY: looked at above.
+                    let mut tap = unsafe { load_tile(line, at) };
+                    if !$inside {
+                        tap = masked(&tap, reduce.identity(), masks, $tap.bit);
+                    }
+                    onto::<T, R, L, NUMBERS>(reduce, &mut acc, &tap);
+                };
+            }
+            if let Some([one, two, three]) = threes {
+                add!(one, false);
+                add!(two, true);
+                add!(three, false);
+            } else {
+                for tap in taps {
+                    add!(tap, false);
+                }
             }
             // Copied: the compiler could not know that results are not written over them.
-            let scales = &flat.scales.from(phase + at)[..L];
+            let scales = &scales[(phase + at) * apart..][..L];
             let mut scale = [scales[0]; L];
             scale.copy_from_slice(scales);
             let results = reduce.finish_tile(acc, scale);

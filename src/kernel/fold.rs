@@ -41,7 +41,7 @@ pub(crate) fn pool<T: Copy + Default + Send + Sync + 'static, R: Reduce<T>>(
         true => Flat::new::<T, R>(reduce, geometry, divisor, strides),
         false => None,
     };
-    if leaves_lanes::<T, R::Partial>(fold.level, geometry)
+    if leaves_lanes::<T, R>(fold.level, geometry)
         && let Some(flat) = flat()
     {
         return flat.pool(execution, fold, input, out);

@@ -72,12 +72,6 @@ impl<S: Copy> Scales<S> {
     pub(crate) fn at(&self, o: usize) -> (&[S], usize) {
         (&self.all, o * self.step)
     }
-
-    /// The scales of output `o` and those after it.
-    #[inline(always)]
-    pub(crate) fn from(&self, o: usize) -> &[S] {
-        &self.all[o * self.step..]
-    }
 }
 
 /// Goes on with a table from its start, until it has `len` entries.

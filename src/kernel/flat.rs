@@ -256,8 +256,9 @@ impl<S: Copy> Flat<S> {
 pub(super) fn leaves_lanes<T, R: Reduce<T>>(level: Level, geometry: &Geometry) -> bool {
     let Some((_, columns)) = geometry.pooled().last() else { return false };
     let (columns, lanes) = (columns.len(), const { VECTOR_BYTES / size_of::<R::Partial>() });
-    let elements = geometry.input_shape().iter().product::<usize>();
-    let plane = geometry.pooled().iter().map(|(_, axis)| axis.len()).product::<usize>();
+    let elements = geometry.input_shape().iter().copied().fold(1, usize::saturating_mul);
+    let plane =
+        geometry.pooled().iter().fold(1, |n: usize, (_, axis)| n.saturating_mul(axis.len()));
     if elements < MANY || elements < MANY_PLANES.saturating_mul(plane) {
         return false;
     }

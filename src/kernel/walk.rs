@@ -1,5 +1,6 @@
-//! Small square windows: vectors of columns walk down the rows of a band, folding them into a
-//! padded line, and then along that. All positions of a part are checked before it is walked.
+//! Small square windows: the rows of a band are folded into a padded line, [group](super::groups) by
+//! group or, under windows of any size, in vectors of columns; vectors then walk down the rows of that.
+//! All positions of a part are checked before it is walked.
 
 use std::hint::black_box;
 use std::ops::Range;

@@ -294,6 +294,25 @@ fn keeps_length(axis: &Axis) -> bool {
     }
 }
 
+/// Runs `$body` for each of the taps, and whether it is surely inside: the three that are known, or all.
+macro_rules! each_tap {
+    ($threes:ident, $taps:ident, |$tap:ident, $inside:ident| $body:block) => {
+        if let Some([one, two, three]) = $threes {
+            each_tap!(@one one, false, |$tap, $inside| $body);
+            each_tap!(@one two, true, |$tap, $inside| $body);
+            each_tap!(@one three, false, |$tap, $inside| $body);
+        } else {
+            for tap in $taps {
+                each_tap!(@one tap, false, |$tap, $inside| $body);
+            }
+        }
+    };
+    (@one $one:ident, $always:literal, |$tap:ident, $inside:ident| $body:block) => {{
+        let ($tap, $inside) = ($one, $always);
+        $body
+    }};
+}
+
 /// Reduces the windows of a chunk: along the rows into the line, and along the columns from there.
 ///
 /// With `TAPS` of 3, windows have that many along either axis, the middle one of which is where the
@@ -330,7 +349,7 @@ impl<T: Copy + Default, R: Reduce<T>, const TAPS: usize> FoldFlat<'_, T, R, TAPS
         }
     }
 
-    /// The taps, if their number is known.
+    /// The taps, if their number is known: copied, as from memory they would be loaded for every vector.
     #[inline(always)]
     fn threes(taps: &[Tap]) -> Option<[Tap; 3]> {
         (TAPS == 3).then(|| [taps[0], taps[1], taps[2]])
@@ -355,27 +374,16 @@ impl<T: Copy + Default, R: Reduce<T>, const TAPS: usize> FoldFlat<'_, T, R, TAPS
             let masks = &inside[at..at + L];
             let mut acc = [reduce.identity(); L];
             let mut trace = acc;
-            macro_rules! add {
-                ($tap:expr, $inside:expr) => {
-                    let at = (start - before + at).wrapping_add_signed($tap.offset);
-                    // SAFETY: looked at above.
-                    let mut tap = unsafe { load_partials::<T, R, L>(reduce, src, at) };
-                    trace = traced::<T, R, L, NUMBERS>(reduce, trace, &tap);
-                    if !$inside {
-                        tap = masked(&tap, reduce.identity(), masks, $tap.bit);
-                    }
-                    onto::<T, R, L, NUMBERS>(reduce, &mut acc, &tap);
-                };
-            }
-            if let Some([one, two, three]) = threes {
-                add!(one, false);
-                add!(two, true);
-                add!(three, false);
-            } else {
-                for tap in taps {
-                    add!(tap, false);
+            each_tap!(threes, taps, |tap, inside| {
+                let at = (start - before + at).wrapping_add_signed(tap.offset);
+                // SAFETY: looked at above.
+                let mut row = unsafe { load_partials::<T, R, L>(reduce, src, at) };
+                trace = traced::<T, R, L, NUMBERS>(reduce, trace, &row);
+                if !inside {
+                    row = masked(&row, reduce.identity(), masks, tap.bit);
                 }
-            }
+                onto::<T, R, L, NUMBERS>(reduce, &mut acc, &row);
+            });
             // SAFETY: looked at above.
             unsafe { store_tile(line, at, acc) };
             met.0 = traced::<T, R, L, NUMBERS>(reduce, met.0, &trace);
@@ -399,26 +407,15 @@ impl<T: Copy + Default, R: Reduce<T>, const TAPS: usize> FoldFlat<'_, T, R, TAPS
             turn_by_turn();
             let masks = &inside[at..at + L];
             let mut acc = [reduce.identity(); L];
-            macro_rules! add {
-                ($tap:expr, $inside:expr) => {
-                    let at = (before + at).wrapping_add_signed($tap.offset);
-                    // SAFETY: looked at above.
-                    let mut tap = unsafe { load_tile(line, at) };
-                    if !$inside {
-                        tap = masked(&tap, reduce.identity(), masks, $tap.bit);
-                    }
-                    onto::<T, R, L, NUMBERS>(reduce, &mut acc, &tap);
-                };
-            }
-            if let Some([one, two, three]) = threes {
-                add!(one, false);
-                add!(two, true);
-                add!(three, false);
-            } else {
-                for tap in taps {
-                    add!(tap, false);
+            each_tap!(threes, taps, |tap, inside| {
+                let at = (before + at).wrapping_add_signed(tap.offset);
+                // SAFETY: looked at above.
+                let mut row = unsafe { load_tile(line, at) };
+                if !inside {
+                    row = masked(&row, reduce.identity(), masks, tap.bit);
                 }
-            }
+                onto::<T, R, L, NUMBERS>(reduce, &mut acc, &row);
+            });
             // Copied: the compiler could not know that results are not written over them.
             let scales = &scales[(phase + at) * apart..][..L];
             let mut scale = [scales[0]; L];

@@ -191,8 +191,9 @@ impl<S: Copy> Tiled<S> {
     ) -> Scratch<T, R::Partial> {
         let kernel = self.grid.rows.kernel;
         let line = self.pitch * self.band + 8 * VECTOR_BYTES / size_of::<R::Partial>();
+        let walks = kernel != 2 && !self.are_threes::<R::Partial>();
         let (line, level) = match () {
-            _ if kernel == 2 || self.are_threes::<R::Partial>() => (0, 0),
+            _ if !walks => (0, 0),
             _ if is_long(kernel) => (2 * line, line),
             _ => (line, 0),
         };
@@ -200,7 +201,8 @@ impl<S: Copy> Tiled<S> {
             true => threes::room(self.grid.columns.len),
             false => 0,
         };
-        let zeros = if R::IDEMPOTENT { 0 } else { self.grid.columns.len + VECTOR_BYTES };
+        let adds = walks && !R::IDEMPOTENT;
+        let zeros = if adds { self.grid.columns.len + VECTOR_BYTES } else { 0 };
         let (line, staged) = (vec![reduce.identity(); line], vec![T::default(); staged]);
         Scratch { line, level, staged, zeros: vec![T::default(); zeros] }
     }

@@ -156,7 +156,7 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Walk<'_, '
             let all = o < grouped;
             let top = if all { o.min(end - ROWS) } else { o };
             let mut group = Group::<T, R, K, S, NUMBERS> { reduce, rows: [base; groups::MOST] };
-            for i in 0..const { K + (ROWS - 1) * S } {
+            for i in 0..Group::<T, R, K, S, NUMBERS>::REACH {
                 let row = (top * S + i) as isize - rows.before as isize;
                 // A row outside: the one next to it, met twice, changes nothing, or zeros do not.
                 let inside = row.clamp(0, rows.len as isize - 1);

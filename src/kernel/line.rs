@@ -252,7 +252,8 @@ impl Levels {
         let Rule::Sliding { kernel, stride, dilation: step, .. } = axis.rule else {
             return Self::NONE;
         };
-        if one_by_one(axis) || kernel < Self::SHORT {
+        // A single window has no neighbour to share them with.
+        if one_by_one(axis) || kernel < Self::SHORT || axis.outputs() == 1 {
             return Self::NONE;
         }
         let of = |count, radix| Self { count, radix, step, kernel, overlap };

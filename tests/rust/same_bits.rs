@@ -36,6 +36,8 @@ fn geometries(shape: [usize; 4]) -> impl Iterator<Item = Geometry> {
         same(Window::sliding(2).into()),
         same(Window::sliding(7).stride(1).padding(3).into()),
         same(Window::sliding(9).stride(1).padding(4).into()),
+        // One window in the smallest of the planes.
+        same(Window::sliding(9).stride(1).into()),
         vec![(2, Window::sliding(9).stride(2).into()), (3, Window::sliding(9).padding(4).into())],
         vec![(3, Window::sliding(3).stride(5).into())],
         vec![(3, Window::adaptive(1))],

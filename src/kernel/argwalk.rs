@@ -32,7 +32,7 @@ pub(crate) fn pool<T: Element, P: Position>(
     out: Out<T>,
 ) -> bool {
     let level = execution.chosen_level();
-    let known = |kernel, stride, _| matches!((kernel, stride), (2, 2) | (3, 1 | 2));
+    let known = |window: [usize; 3], _| matches!(window, [2, 2, 1] | [3, 1 | 2, 1]);
     let strides = [input.strides(), maxima.strides()];
     let problem = match T::FREQUENT && level.is_for_all() {
         true => Tiled::new::<T, _>(Maximum, geometry, Divisor::Fixed(1), strides, known),

@@ -32,6 +32,16 @@ impl Side {
         fits.then_some(Self { len, outputs, kernel, stride, before, whole, input, output })
     }
 
+    /// Makes one axis of it and of `lanes` that lie between its elements, whose windows are one apart.
+    fn interleave(&mut self, lanes: usize) {
+        for length in [&mut self.len, &mut self.outputs, &mut self.before] {
+            *length *= lanes;
+        }
+        self.kernel = (self.kernel - 1) * lanes + 1;
+        self.whole = self.whole.start * lanes..self.whole.end * lanes;
+        (self.input, self.output) = (1, 1);
+    }
+
     /// The elements that the windows of `outputs` reach, none of which is empty.
     #[inline(always)]
     pub(super) fn clipped(&self, outputs: &Range<usize>) -> Range<usize> {
@@ -63,6 +73,8 @@ pub(super) struct Grid {
     pub(super) planes: Axes<2>,
     pub(super) rows: Side,
     pub(super) columns: Side,
+    /// Columns from one tap of a window to the next: the planes whose columns are interleaved.
+    pub(super) lanes: usize,
     /// Whether output rows follow one another through all planes.
     runs_on: bool,
 }
@@ -91,13 +103,28 @@ impl Part {
 impl Grid {
     /// None unless there are two pooled axes of such windows, and neighbouring columns.
     pub(super) fn new(geometry: &Geometry, strides: [&[isize]; 2]) -> Option<Self> {
+        Self::interleaved(geometry, strides).filter(|grid| grid.lanes == 1)
+    }
+
+    /// The same, or with the columns of all planes of a place in turn, as one plane has them: windows
+    /// one column apart are then windows of dilated columns, one lane apart.
+    pub(super) fn interleaved(geometry: &Geometry, strides: [&[isize]; 2]) -> Option<Self> {
         let [(row_axis, rows), (column_axis, columns)] = geometry.pooled() else { return None };
         let side = |axis: usize, windows| Side::new(windows, strides.map(|strides| strides[axis]));
-        let (mut rows, columns) = (side(*row_axis, rows)?, side(*column_axis, columns)?);
-        if [columns.input, columns.output] != [1, 1] {
-            return None;
+        let (mut rows, mut columns) = (side(*row_axis, rows)?, side(*column_axis, columns)?);
+        let mut planes = merged(geometry.input_shape(), strides, |axis| !geometry.is_pooled(axis));
+        let lanes = match planes.last() {
+            _ if [columns.input, columns.output] == [1, 1] => 1,
+            Some(&(lanes, [1, 1])) if columns.stride == 1 => lanes,
+            _ => return None,
+        };
+        if lanes > 1 {
+            if [columns.input, columns.output] != [lanes as isize; 2] {
+                return None;
+            }
+            planes.pop();
+            columns.interleave(lanes);
         }
-        let planes = merged(geometry.input_shape(), strides, |axis| !geometry.is_pooled(axis));
         let plane = (rows.outputs * columns.outputs) as isize;
         let follows = match &planes[..] {
             [] => true,
@@ -109,7 +136,7 @@ impl Grid {
             rows.output = plane;
         }
         let runs_on = follows && rows.output == columns.outputs as isize;
-        Some(Self { planes, rows, columns, runs_on })
+        Some(Self { planes, rows, columns, lanes, runs_on })
     }
 
     /// Output rows of all planes.

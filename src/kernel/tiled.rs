@@ -23,6 +23,17 @@ const LINE_BYTES: usize = 8 << 10;
 /// Folded columns of a strip: eight rows of them are a band.
 const STRIP_BYTES: usize = LINE_BYTES / 8;
 
+/// The same where columns have lanes, and strips so much in common with the next that they are wider:
+/// [`ROWS`] of them stay well inside a second-level cache, and few are wider than that.
+const WIDE_STRIP_BYTES: usize = 40 << 10;
+const MOST_LINE_BYTES: usize = 256 << 10;
+
+/// How many times what a strip has in common with the next it should have, and at least has.
+const SHARED: [usize; 2] = [16, 2];
+
+/// Vectors between such rows.
+const PADDING: usize = 5;
+
 /// Lanes of a vector up to which two are taken at a time under windows of a size known at run time:
 /// rows shorter than longer vectors would pay for the second.
 pub(super) const NARROW: usize = 16;
@@ -41,8 +52,17 @@ pub(super) const MOST_ADDED: usize = 7;
 
 /// Windows that [`walk`](super::walk) is compiled for, and pairs; not short rows of those whose
 /// partial results are the longest.
-pub(super) fn is_walked<T, R: Reduce<T>>(kernel: usize, stride: usize, row_bytes: usize) -> bool {
+pub(super) fn is_walked<T, R: Reduce<T>>(
+    [kernel, stride, lanes]: [usize; 3],
+    row_bytes: usize,
+) -> bool {
+    let fill = lanes * size_of::<R::Partial>() >= VECTOR_BYTES;
     match (kernel, stride) {
+        // Sums of bytes take as long with lanes as one by one.
+        _ if lanes > 1 && const { size_of::<T>() == 1 && size_of::<R::Partial>() > 1 } => false,
+        // Where lanes fill vectors, three columns go through no line, and scans take less time.
+        (3, 1) if fill => false,
+        (_, 1) if fill && kernel > MOST_ADDED => false,
         (2, 2) => {
             let is_short = row_bytes < 12 * size_of::<T>();
             !(is_short && size_of::<R::Partial>() == 8)
@@ -71,6 +91,15 @@ fn is_long(kernel: usize) -> bool {
     !matches!(kernel, 2 | 3 | 5 | 7)
 }
 
+/// Bytes of the folded columns of a strip, which has so many in common with the next one.
+fn strip_bytes(common: usize, has_lanes: bool) -> usize {
+    let [usual, least] = SHARED.map(|times| times * common);
+    match has_lanes {
+        true => usual.min(WIDE_STRIP_BYTES).max(least).max(STRIP_BYTES),
+        false => STRIP_BYTES,
+    }
+}
+
 /// Where a task folds.
 struct Scratch<T, P> {
     /// Folded rows, and from where on those of a level are.
@@ -92,8 +121,8 @@ pub(crate) struct Tiled<S> {
     pub(super) band: usize,
     /// How far the elements of the next strip or band lie from those of this one.
     pub(super) ahead: isize,
-    /// Elements of the line between the taps of a window: 1, which the compiler is not to know, as
-    /// it would load what two taps share once and put vectors together from that.
+    /// Elements of the line between the taps of a window: the lanes. The compiler is not to know where
+    /// that is 1, as it would load what two taps share once and put vectors together from that.
     pub(super) step: usize,
     /// Whether these rows are folded in two vectors at a time, under such windows.
     pub(super) is_wide: bool,
@@ -106,25 +135,27 @@ pub(crate) struct Tiled<S> {
 
 impl<S: Copy> Tiled<S> {
     /// The problem in this form, if it has it and gains by it; `known` says for which windows there
-    /// are kernels: their size, their stride, and bytes of a row of the input.
+    /// are kernels: their size, their stride, their lanes, and bytes of a row of the input.
     pub(crate) fn new<T, R: Reduce<T, Scale = S>>(
         reduce: R,
         geometry: &Geometry,
         divisor: Divisor,
         strides: [&[isize]; 2],
-        known: impl Fn(usize, usize, usize) -> bool,
+        known: impl Fn([usize; 3], usize) -> bool,
     ) -> Option<Self> {
-        let grid = Grid::new(geometry, strides)?;
-        let Grid { planes, rows, columns, .. } = &grid;
+        let grid = Grid::interleaved(geometry, strides)?;
+        let Grid { planes, rows, columns, lanes: step, .. } = &grid;
+        let (kernel, step) = (rows.kernel, *step);
         let size = const { size_of::<R::Partial>() };
         let lanes = const { VECTOR_BYTES / size_of::<R::Partial>() };
-        let known = known(columns.kernel, columns.stride, columns.len * size_of::<T>())
-            && (rows.kernel, rows.stride) == (columns.kernel, columns.stride);
-        let full = is_full::<T, R::Partial>(columns.kernel, columns.len);
+        let known = known([kernel, rows.stride, step], columns.len * size_of::<T>())
+            && (columns.kernel, columns.stride) == ((kernel - 1) * step + 1, rows.stride);
+        let full = is_full::<T, R::Partial>(kernel, columns.len);
         if !known || !full {
             return None;
         }
-        let strips = (columns.len * size).div_ceil(STRIP_BYTES);
+        let strip_bytes = strip_bytes((columns.kernel - 1) * size, step > 1);
+        let strips = (columns.len * size).div_ceil(strip_bytes);
         let strip = columns.outputs.div_ceil(strips).next_multiple_of(lanes);
         let strip = if strips == 1 { columns.outputs } else { strip };
         let reach = (strip - 1) * columns.stride + columns.kernel;
@@ -134,12 +165,18 @@ impl<S: Copy> Tiled<S> {
         let vector = if is_wide { 2 * lanes } else { lanes };
         let apart = is_long(rows.kernel) && columns.len < vector;
         let pitch = if apart { pitch.max(columns.len + vector) } else { pitch };
-        let band = (LINE_BYTES / (pitch * size)).max(1);
+        // Rows of lanes are often whole pages, all of which would lie in the same sets of a cache.
+        let pitch = if step > 1 { pitch + PADDING * lanes } else { pitch };
         // Whole planes, if they are small; otherwise groups of rows that are folded together.
         let group = if is_long(rows.kernel) { MANY } else { ROWS };
+        let band = (LINE_BYTES / (pitch * size)).max(if step > 1 { group } else { 1 });
         let unit = [rows.outputs, group, ROWS].into_iter().find(|&unit| unit <= band);
         let band = band - band % unit.unwrap_or(1);
         let mut scales = Scales::new(reduce, geometry.pooled(), divisor)?;
+        let short = pitch * group * size <= MOST_LINE_BYTES;
+        if step > 1 && !(short && scales.are_same()) {
+            return None;
+        }
         scales.repeat(rows.outputs * columns.outputs + 2 * lanes);
         let band = band.min(grid.output_rows()).max(1);
         let ahead = match planes.last() {
@@ -147,10 +184,9 @@ impl<S: Copy> Tiled<S> {
             Some((_, steps)) if band >= rows.outputs => (band / rows.outputs) as isize * steps[0],
             _ => (band * rows.stride) as isize * rows.input,
         };
-        let side = columns.kernel.isqrt().max(2);
-        let side = if side * side < columns.kernel { side + 1 } else { side };
-        let several = (columns.kernel - 1) / side;
-        let step = 1;
+        let side = kernel.isqrt().max(2);
+        let side = if side * side < kernel { side + 1 } else { side };
+        let several = (kernel - 1) / side;
         Some(Self { grid, strip, pitch, band, ahead, step, is_wide, side, several, scales })
     }
 
@@ -190,7 +226,8 @@ impl<S: Copy> Tiled<S> {
         reduce: R,
     ) -> Scratch<T, R::Partial> {
         let kernel = self.grid.rows.kernel;
-        let line = self.pitch * self.band + 8 * VECTOR_BYTES / size_of::<R::Partial>();
+        let vectors = 8 * VECTOR_BYTES / size_of::<R::Partial>();
+        let line = self.pitch * self.band + vectors + self.grid.columns.kernel;
         let walks = kernel != 2 && !self.are_threes::<R::Partial>();
         let (line, level) = match () {
             _ if !walks => (0, 0),

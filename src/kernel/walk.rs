@@ -329,7 +329,7 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Walk<'_, '
     /// Folds neighbours of the line into each element of the level.
     #[inline(always)]
     fn level<const L: usize, const NUMBERS: bool>(&mut self) {
-        let taps = [self.problem.side, 1];
+        let taps = [self.problem.side, self.problem.step];
         let len = self.problem.band * self.problem.pitch;
         let (line, level) = self.line.split_at_mut(self.level);
         fold_neighbours::<T, R, L, NUMBERS>(self.reduce, line, level, taps, len);
@@ -343,7 +343,7 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Walk<'_, '
         let [_, plane] = offsets(&problem.grid.planes, part.plane);
         let out = plane + part.rows.start as isize * problem.grid.rows.output + first as isize;
         let from = if const { K == 0 } { self.level } else { 0 } + part.done * pitch;
-        let reach = n.next_multiple_of(L) * S + N + problem.grid.columns.kernel * problem.step;
+        let reach = n.next_multiple_of(L) * S + N + problem.grid.columns.kernel;
         assert!(from + (count - 1) * pitch + reach <= self.line.len(), "the line holds a band");
         // What the loops below need of the problem: from memory, it would be loaded for every vector.
         let (taps, scales) = (problem.step, problem.scales.table());
@@ -415,11 +415,11 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Walk<'_, '
             for i in 1..*several {
                 turn_by_turn();
                 // SAFETY: as above.
-                let tap = unsafe { load_tile(self.line, from + i * side) };
+                let tap = unsafe { load_tile(self.line, from + i * side * step) };
                 onto::<T, R, N, NUMBERS>(self.reduce, &mut acc, &tap);
             }
             // SAFETY: as above.
-            let tap = unsafe { load_tile(self.line, from + grid.columns.kernel - side) };
+            let tap = unsafe { load_tile(self.line, from + (grid.rows.kernel - side) * step) };
             onto::<T, R, N, NUMBERS>(self.reduce, &mut acc, &tap);
         }
         for k in 1..K {

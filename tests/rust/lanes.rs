@@ -53,6 +53,23 @@ fn long() -> impl Iterator<Item = Problem> {
     })
 }
 
+/// Square windows of neighbours, in rows of few columns and of so many that they are cut into strips.
+fn squares() -> impl Iterator<Item = Problem> {
+    let kernels = [3, 5, 6, 7, 13];
+    let lanes = [3, 17, 65].into_iter().flat_map(move |lanes| kernels.map(|k| (lanes, k)));
+    lanes.enumerate().flat_map(|(i, (lanes, kernel))| {
+        (0..3).map(move |side| {
+            let [mut rows, mut columns] = [Window::sliding(kernel).stride(1); 2];
+            columns.padding = [[0, 0], [kernel / 2, kernel / 2], [kernel - 1, 1]][side];
+            rows.padding = [columns.padding, [1, kernel - 1], [0, 0]][side];
+            let wide = if lanes > 3 || kernel > 5 { 80 } else { 400 };
+            let size = [13 + (i + side) % 2, if side == 1 { wide } else { 14 }];
+            // Never every fifth, which has windows along columns alone.
+            problem(lanes, size, [&rows, &columns], 5 * i + 1)
+        })
+    })
+}
+
 /// Lanes next to one another, in rows with gaps or without; or apart.
 fn outputs() -> [Layout; 3] {
     let last = || Layout::contiguous(3).moved(0, 2);
@@ -60,11 +77,19 @@ fn outputs() -> [Layout; 3] {
 }
 
 fn maxima<T: Dtype>() {
-    maxima_of::<T>(small().chain(long()), &Layout::contiguous(3).moved(0, 2), outputs);
+    maxima_of::<T>(
+        small().chain(long()).chain(squares()),
+        &Layout::contiguous(3).moved(0, 2),
+        outputs,
+    );
 }
 
 fn averages<T: Number>() {
-    averages_of::<T>(small().chain(long()), &Layout::contiguous(3).moved(0, 2), outputs);
+    averages_of::<T>(
+        small().chain(long()).chain(squares()),
+        &Layout::contiguous(3).moved(0, 2),
+        outputs,
+    );
 }
 
 numbers!(test_each maxima [bool]);

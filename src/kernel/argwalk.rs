@@ -239,7 +239,7 @@ impl<T: Element, P: Position, const K: usize, const S: usize> ArgWalk<'_, '_, T,
         row: usize,
         to: usize,
     ) {
-        let step = self.problem.step;
+        let step = self.problem.taps.step;
         for column in (0..part.columns.len()).step_by(L) {
             turn_by_turn();
             let at = row + column * S;

@@ -229,10 +229,12 @@ pub(crate) fn fold_neighbours<T, R: Reduce<T>, const L: usize, const NUMBERS: bo
         turn_by_turn();
         // SAFETY: looked at above.
         let mut acc: [R::Partial; L] = unsafe { load_tile(line, at) };
-        for k in 1..taps {
+        let mut tap = at;
+        for _ in 1..taps {
             turn_by_turn();
+            tap += step;
             // SAFETY: as above.
-            let tap = unsafe { load_tile(line, at + k * step) };
+            let tap = unsafe { load_tile(line, tap) };
             onto::<T, R, L, NUMBERS>(reduce, &mut acc, &tap);
         }
         // SAFETY: as above.

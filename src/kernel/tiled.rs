@@ -111,6 +111,30 @@ struct Scratch<T, P> {
     zeros: Vec<T>,
 }
 
+/// Where the taps of a window are along a line, from the first on.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LineTaps {
+    /// Elements between them: the lanes. The compiler is not to know where that is 1, as it would load
+    /// what two taps share once and put vectors together from that.
+    pub(super) step: usize,
+    /// Taps that an element of a level is folded from.
+    pub(super) side: usize,
+    /// How many of the level, one after the other, are in a window, and how far they lie apart; one
+    /// more ends with it, so far from the first.
+    pub(super) several: usize,
+    pub(super) apart: usize,
+    pub(super) last: usize,
+}
+
+impl LineTaps {
+    fn new(kernel: usize, step: usize) -> Self {
+        let side = kernel.isqrt().max(2);
+        let side = if side * side < kernel { side + 1 } else { side };
+        let (several, last) = ((kernel - 1) / side, (kernel - side) * step);
+        Self { step, side, several, apart: side * step, last }
+    }
+}
+
 /// A problem of small square windows.
 pub(crate) struct Tiled<S> {
     pub(super) grid: Grid,
@@ -121,15 +145,9 @@ pub(crate) struct Tiled<S> {
     pub(super) band: usize,
     /// How far the elements of the next strip or band lie from those of this one.
     pub(super) ahead: isize,
-    /// Elements of the line between the taps of a window: the lanes. The compiler is not to know where
-    /// that is 1, as it would load what two taps share once and put vectors together from that.
-    pub(super) step: usize,
     /// Whether these rows are folded in two vectors at a time, under such windows.
     pub(super) is_wide: bool,
-    /// Elements of the line that those of a level are folded from.
-    pub(super) side: usize,
-    /// How many of the level, one after the other, are in a window; one more ends with it.
-    pub(super) several: usize,
+    pub(super) taps: LineTaps,
     pub(super) scales: Scales<S>,
 }
 
@@ -163,8 +181,8 @@ impl<S: Copy> Tiled<S> {
         // Rows of long windows are not folded in order: a vector more does not reach the next.
         let is_wide = is_long(rows.kernel) && (lanes <= NARROW || strip > lanes);
         let vector = if is_wide { 2 * lanes } else { lanes };
-        let apart = is_long(rows.kernel) && columns.len < vector;
-        let pitch = if apart { pitch.max(columns.len + vector) } else { pitch };
+        let widened = is_long(rows.kernel) && columns.len < vector;
+        let pitch = if widened { pitch.max(columns.len + vector) } else { pitch };
         // Rows of lanes are often whole pages, all of which would lie in the same sets of a cache.
         let pitch = if step > 1 { pitch + PADDING * lanes } else { pitch };
         // Whole planes, if they are small; otherwise groups of rows that are folded together.
@@ -184,10 +202,8 @@ impl<S: Copy> Tiled<S> {
             Some((_, steps)) if band >= rows.outputs => (band / rows.outputs) as isize * steps[0],
             _ => (band * rows.stride) as isize * rows.input,
         };
-        let side = kernel.isqrt().max(2);
-        let side = if side * side < kernel { side + 1 } else { side };
-        let several = (kernel - 1) / side;
-        Some(Self { grid, strip, pitch, band, ahead, step, is_wide, side, several, scales })
+        let taps = LineTaps::new(kernel, step);
+        Some(Self { grid, strip, pitch, band, ahead, is_wide, taps, scales })
     }
 
     /// Pools `input` into `out`.

@@ -10,7 +10,7 @@ use super::groups::{self, Group};
 use super::planes::offsets;
 use super::rows::{Folded, MANY, ROWS, Rows};
 use super::tile::{Vectors, are_numbers, fold_neighbours, onto, with_lanes};
-use super::tiled::{NARROW, Tiled};
+use super::tiled::{LineTaps, NARROW, Tiled};
 use crate::View;
 use crate::reduce::Reduce;
 use crate::simd::{Work, load_tile, store_tile, turn_by_turn};
@@ -329,10 +329,14 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Walk<'_, '
     /// Folds neighbours of the line into each element of the level.
     #[inline(always)]
     fn level<const L: usize, const NUMBERS: bool>(&mut self) {
-        let taps = [self.problem.side, self.problem.step];
+        let LineTaps { side, step, .. } = self.problem.taps;
         let len = self.problem.band * self.problem.pitch;
         let (line, level) = self.line.split_at_mut(self.level);
-        fold_neighbours::<T, R, L, NUMBERS>(self.reduce, line, level, taps, len);
+        match step {
+            // Known to the compiler, it takes less time.
+            1 => fold_neighbours::<T, R, L, NUMBERS>(self.reduce, line, level, [side, 1], len),
+            _ => fold_neighbours::<T, R, L, NUMBERS>(self.reduce, line, level, [side, step], len),
+        }
     }
 
     /// Slides along folded rows to the outputs of a part.
@@ -346,7 +350,7 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Walk<'_, '
         let reach = n.next_multiple_of(L) * S + N + problem.grid.columns.kernel;
         assert!(from + (count - 1) * pitch + reach <= self.line.len(), "the line holds a band");
         // What the loops below need of the problem: from memory, it would be loaded for every vector.
-        let (taps, scales) = (problem.step, problem.scales.table());
+        let (taps, scales) = (problem.taps, problem.scales.table());
         let outputs = problem.grid.columns.outputs;
         let o = part.rows.start * outputs + first;
         // A vector may write over rows that follow.
@@ -393,8 +397,7 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Walk<'_, '
         }
     }
 
-    /// The results of `L` windows from output `o` on, whose folded rows start at `from`, their taps
-    /// `step` apart.
+    /// The results of `L` windows from output `o` on, whose folded rows start at `from`.
     ///
     /// # Safety
     /// These windows do not reach beyond the line.
@@ -403,7 +406,7 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Walk<'_, '
         &self,
         from: usize,
         o: usize,
-        step: usize,
+        taps: LineTaps,
         (scales, apart): (&[R::Scale], usize),
     ) -> [T; L] {
         // SAFETY: there are scales for all outputs, and for a vector more.
@@ -411,20 +414,21 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Walk<'_, '
         // SAFETY: the caller's promise.
         let mut acc: [R::Partial; N] = unsafe { load_tile(self.line, from) };
         if const { K == 0 } {
-            let Tiled { side, several, grid, .. } = self.problem;
-            for i in 1..*several {
+            let mut at = from;
+            for _ in 1..taps.several {
                 turn_by_turn();
+                at += taps.apart;
                 // SAFETY: as above.
-                let tap = unsafe { load_tile(self.line, from + i * side * step) };
+                let tap = unsafe { load_tile(self.line, at) };
                 onto::<T, R, N, NUMBERS>(self.reduce, &mut acc, &tap);
             }
             // SAFETY: as above.
-            let tap = unsafe { load_tile(self.line, from + (grid.rows.kernel - side) * step) };
+            let tap = unsafe { load_tile(self.line, from + taps.last) };
             onto::<T, R, N, NUMBERS>(self.reduce, &mut acc, &tap);
         }
         for k in 1..K {
             // SAFETY: as above.
-            let tap = unsafe { load_tile(self.line, from + k * step) };
+            let tap = unsafe { load_tile(self.line, from + k * taps.step) };
             onto::<T, R, N, NUMBERS>(self.reduce, &mut acc, &tap);
         }
         let kept = if const { S == 1 } {

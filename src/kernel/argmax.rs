@@ -44,6 +44,7 @@ impl<T: Element, P: Position> Kernel<T> for ArgMax<P> {
             vector: VECTOR_BYTES / size_of::<P>(),
             in_place: false,
             overlap: true,
+            doubled: None,
             scans: false,
             direct: false,
             overlapping: false,

@@ -8,6 +8,7 @@ use std::ops::Range;
 
 use super::Target;
 use super::ahead::AHEAD;
+use super::fold::Fold;
 use super::grid::Part;
 use super::planes::offsets;
 use super::streamed::pieces;
@@ -35,7 +36,13 @@ pub(crate) fn pool<T: Element, P: Position>(
     let known = |window: [usize; 3], _| matches!(window, [2, 2, 1] | [3, 1 | 2, 1]);
     let strides = [input.strides(), maxima.strides()];
     let problem = match T::FREQUENT && level.is_for_all() {
-        true => Tiled::new::<T, _>(Maximum, geometry, Divisor::Fixed(1), strides, known),
+        true => Tiled::new::<T, _>(
+            Fold { reduce: Maximum, level },
+            geometry,
+            Divisor::Fixed(1),
+            strides,
+            known,
+        ),
         false => None,
     };
     let fits = |problem: &Tiled<()>| {

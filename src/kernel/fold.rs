@@ -15,7 +15,7 @@ use super::scan::ScanFold;
 use super::slide::{Along, Elements, FoldInParts, FoldLevels, FoldRuns, LookForNumbers};
 use super::tile::{VECTOR_BYTES, in_tiles, load_checked, onto, tiles, with_lanes};
 use super::tiled::{Tiled, is_walked};
-use super::{Kernel, Rows, ScanRows, small, sweep};
+use super::{Kernel, Rows, ScanRows, doubled, small, sweep};
 use crate::reduce::{Divisor, Reduce};
 use crate::simd::{Work, dispatch, prefetch, turn_by_turn};
 use crate::view::{Shared, same_type};
@@ -50,8 +50,7 @@ pub(crate) fn pool<T: Copy + Default + Send + Sync + 'static, R: Reduce<T>>(
         if let Some(global) = Global::new::<T, R>(reduce, geometry, divisor, strides) {
             return global.pool(execution, fold, input, out);
         }
-        if let Some(tiled) =
-            Tiled::new::<T, R>(reduce, geometry, divisor, strides, is_walked::<T, R>)
+        if let Some(tiled) = Tiled::new::<T, R>(fold, geometry, divisor, strides, is_walked::<T, R>)
             && tiled.has_kernel::<R::Partial>()
         {
             return tiled.pool(execution, fold, input, out);
@@ -82,6 +81,7 @@ impl<T: Copy + Default + Send + Sync + 'static, R: Reduce<T>> Kernel<T> for Fold
             vector: 2 * VECTOR_BYTES / size_of::<R::Partial>(),
             in_place: R::LOADS_AS_IS && same_type::<T, R::Partial>(&[]).is_some(),
             overlap: R::IDEMPOTENT,
+            doubled: doubled::most::<R::Partial>(self.level).filter(|_| R::IDEMPOTENT),
             scans: true,
             direct: common,
             overlapping: common && R::FREQUENT,

@@ -247,8 +247,8 @@ impl Levels {
     pub(crate) const NONE: Self = Self { count: 0, radix: 1, step: 1, kernel: 0, overlap: false };
 
     /// The cheapest levels, by loads and stores per output; windows may `overlap` where meeting an
-    /// element twice changes nothing.
-    pub(crate) fn new(axis: &Axis, overlap: bool) -> Self {
+    /// element twice changes nothing. One level may be made of no more neighbours than that by doublings.
+    pub(crate) fn new(axis: &Axis, overlap: bool, doubled: Option<usize>) -> Self {
         let Rule::Sliding { kernel, stride, dilation: step, .. } = axis.rule else {
             return Self::NONE;
         };
@@ -260,8 +260,13 @@ impl Levels {
         let some = (1..=Self::MOST)
             .flat_map(|count| (2..=Self::LARGEST).map(move |radix| of(count, radix)))
             .filter(|levels| levels.radix.pow(levels.count) <= kernel);
+        let doubled = doubled.filter(|_| step == 1).map(|most| 1 << kernel.min(most).ilog2());
+        let some = some.chain(doubled.map(|radix| of(1, radix)));
         let cost = |levels: &Self| {
             let taps: usize = levels.groups().iter().map(|group| group.count).sum();
+            if levels.count == 1 && Some(levels.radix) == doubled {
+                return taps + stride.saturating_mul(2 + levels.radix.ilog2() as usize);
+            }
             // A maximum takes about as long as a load, and there are fewer of them than loads.
             let level = levels.radix + if overlap { 1 } else { 2 };
             taps + stride.saturating_mul(levels.count as usize * level)

@@ -22,6 +22,8 @@ mod direct;
 #[allow(unsafe_code)]
 mod disjoint;
 #[allow(unsafe_code)]
+mod doubled;
+#[allow(unsafe_code)]
 mod few;
 #[allow(unsafe_code)]
 mod flat;

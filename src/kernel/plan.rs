@@ -107,6 +107,8 @@ pub(crate) struct Traits {
     pub(crate) in_place: bool,
     /// Whether meeting an element twice changes nothing.
     pub(crate) overlap: bool,
+    /// The most neighbours that it can reduce by doublings.
+    pub(crate) doubled: Option<usize>,
     /// Whether it can fold the rows of long windows in two scans.
     pub(crate) scans: bool,
     /// Whether it can reduce windows straight from the input, without a line.
@@ -262,7 +264,10 @@ impl<'g> Plan<'g> {
         let capacity = if direct { usize::MAX } else { row_bytes / column_bytes };
         let chunks = chunks_of(columns.axis, capacity.max(1));
         let levels = match holds_padding(columns.axis) {
-            true => Levels::new(columns.axis, traits.overlap),
+            true => {
+                let doubled = traits.doubled.filter(|_| (lanes.len, lane_block) == (1, 1));
+                Levels::new(columns.axis, traits.overlap, doubled)
+            }
             false => Levels::NONE,
         };
         let contiguous = columns.input == if lanes.len == 1 { 1 } else { lane_block as isize };

@@ -6,8 +6,9 @@ use std::mem::MaybeUninit;
 use smallvec::SmallVec;
 
 use super::band::{Bases, OutputRow};
+use super::doubled::fold_level;
 use super::line::{Apart, PARTS, Runs, Slide, Stretch};
-use super::tile::{VECTOR_BYTES, Vectors, are_numbers, fold_neighbours, in_tiles, with_lanes};
+use super::tile::{VECTOR_BYTES, Vectors, are_numbers, in_tiles, with_lanes};
 use crate::reduce::{Reduce, combine};
 use crate::simd::{Work, load_tile, turn_by_turn};
 use crate::view::{Shared, even_and_odd};
@@ -86,7 +87,7 @@ impl<T: Copy, R: Reduce<T>, const NUMBERS: bool> Work for FoldLevels<'_, T, R, N
             with_lanes!(size_of::<R::Partial>(), |L| {
                 const TWO: usize = 2 * L;
                 let taps = [radix, step];
-                fold_neighbours::<T, R, TWO, NUMBERS>(reduce, source, level, taps, columns);
+                fold_level::<V, T, R, TWO, NUMBERS>(reduce, source, level, taps, columns);
             });
             (source, rest) = (level, others);
             step *= radix;

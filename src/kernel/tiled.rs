@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 
+use super::doubled;
 use super::fold::Fold;
 use super::grid::{Grid, Part};
 use super::pairs::Pairs;
@@ -127,9 +128,14 @@ pub(super) struct LineTaps {
 }
 
 impl LineTaps {
-    fn new(kernel: usize, step: usize) -> Self {
-        let side = kernel.isqrt().max(2);
-        let side = if side * side < kernel { side + 1 } else { side };
+    /// Those of a window, which may be of no more than so many by doublings.
+    fn new(kernel: usize, step: usize, doubled: Option<usize>) -> Self {
+        let root = kernel.isqrt().max(2);
+        let side = match doubled.filter(|_| step == 1) {
+            Some(most) => 1 << kernel.min(most).ilog2(),
+            None if root * root < kernel => root + 1,
+            None => root,
+        };
         let (several, last) = ((kernel - 1) / side, (kernel - side) * step);
         Self { step, side, several, apart: side * step, last }
     }
@@ -155,7 +161,7 @@ impl<S: Copy> Tiled<S> {
     /// The problem in this form, if it has it and gains by it; `known` says for which windows there
     /// are kernels: their size, their stride, their lanes, and bytes of a row of the input.
     pub(crate) fn new<T, R: Reduce<T, Scale = S>>(
-        reduce: R,
+        Fold { reduce, level }: Fold<R>,
         geometry: &Geometry,
         divisor: Divisor,
         strides: [&[isize]; 2],
@@ -202,7 +208,7 @@ impl<S: Copy> Tiled<S> {
             Some((_, steps)) if band >= rows.outputs => (band / rows.outputs) as isize * steps[0],
             _ => (band * rows.stride) as isize * rows.input,
         };
-        let taps = LineTaps::new(kernel, step);
+        let taps = LineTaps::new(kernel, step, doubled::most::<R::Partial>(level));
         Some(Self { grid, strip, pitch, band, ahead, is_wide, taps, scales })
     }
 

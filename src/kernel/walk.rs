@@ -5,11 +5,12 @@
 use std::hint::black_box;
 use std::ops::Range;
 
+use super::doubled::fold_level;
 use super::grid::Part;
 use super::groups::{self, Group};
 use super::planes::offsets;
 use super::rows::{Folded, MANY, ROWS, Rows};
-use super::tile::{Vectors, are_numbers, fold_neighbours, onto, with_lanes};
+use super::tile::{Vectors, are_numbers, onto, with_lanes};
 use super::tiled::{LineTaps, NARROW, Tiled};
 use crate::View;
 use crate::reduce::Reduce;
@@ -89,7 +90,7 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Walk<'_, '
             numbers &= self.fold::<V, L, NUMBERS>(&part);
         }
         if numbers && const { K == 0 } {
-            self.level::<L, NUMBERS>();
+            self.level::<V, L, NUMBERS>();
         }
         if numbers {
             for part in self.problem.outputs(band, columns) {
@@ -328,14 +329,14 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Walk<'_, '
 
     /// Folds neighbours of the line into each element of the level.
     #[inline(always)]
-    fn level<const L: usize, const NUMBERS: bool>(&mut self) {
+    fn level<const V: usize, const L: usize, const NUMBERS: bool>(&mut self) {
         let LineTaps { side, step, .. } = self.problem.taps;
         let len = self.problem.band * self.problem.pitch;
         let (line, level) = self.line.split_at_mut(self.level);
         match step {
             // Known to the compiler, it takes less time.
-            1 => fold_neighbours::<T, R, L, NUMBERS>(self.reduce, line, level, [side, 1], len),
-            _ => fold_neighbours::<T, R, L, NUMBERS>(self.reduce, line, level, [side, step], len),
+            1 => fold_level::<V, T, R, L, NUMBERS>(self.reduce, line, level, [side, 1], len),
+            _ => fold_level::<V, T, R, L, NUMBERS>(self.reduce, line, level, [side, step], len),
         }
     }
 

@@ -248,6 +248,97 @@ fn picked_words(three: [HalfBytes; 3], lanes: &Lanes) -> [HalfBytes; 2] {
     }
 }
 
+/// Whether [`moved`] has instructions for the vectors of a level.
+pub(crate) fn moves_lanes(level: Level) -> bool {
+    level.masks_lanes()
+}
+
+/// The elements from number `by` on of a tile and the next one; `by` is a constant, a power of two, and no
+/// more than half of a tile.
+///
+/// # Safety
+/// The processor has AVX-512.
+#[inline(always)]
+pub(crate) unsafe fn moved<T: Copy, const L: usize>(
+    here: &[T; L],
+    next: &[T; L],
+    by: usize,
+) -> [T; L] {
+    assert!(size_of::<[T; L]>() == PICKED_BYTES, "a vector");
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: the caller's promise; the tiles are vectors, whose bits are moved and not looked at.
+    unsafe {
+        let two = [std::mem::transmute_copy(here), std::mem::transmute_copy(next)];
+        std::mem::transmute_copy(&moved_bytes(two, by * size_of::<T>()))
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    unreachable!("no level has the instructions")
+}
+
+/// The tile, as one vector, of which the compiler would keep parts. No instruction comes of it.
+///
+/// # Safety
+/// The processor has AVX-512.
+#[inline(always)]
+pub(crate) unsafe fn in_one<T: Copy, const L: usize>(tile: [T; L]) -> [T; L] {
+    assert!(size_of::<[T; L]>() == PICKED_BYTES, "a vector");
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: as above.
+    unsafe {
+        std::mem::transmute_copy(&bytes_in_one(std::mem::transmute_copy(&tile)))
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    tile
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn bytes_in_one(bytes: Bytes) -> Bytes {
+    use std::arch::x86_64::__m512i;
+    // SAFETY: arrays and vectors of as many bits; no instruction.
+    unsafe {
+        let mut vector = std::mem::transmute::<Bytes, __m512i>(bytes);
+        asm!("/* {0} */", inout(zmm_reg) vector, options(pure, nomem, nostack, preserves_flags));
+        std::mem::transmute::<__m512i, Bytes>(vector)
+    }
+}
+
+/// The bytes from number `by` on of two neighbouring vectors.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw")]
+#[inline]
+fn moved_bytes(two: [Bytes; 2], by: usize) -> Bytes {
+    use std::arch::x86_64::{__m512i, _mm512_alignr_epi8};
+    // SAFETY: arrays and vectors of as many bits, which the instruction moves.
+    unsafe {
+        let [here, next]: [__m512i; 2] = std::mem::transmute(two);
+        // Named, as the compiler would take another, which needs a table and writes over an operand.
+        macro_rules! words {
+            ($by:literal) => {{
+                let moved: __m512i;
+                asm!(
+                    concat!("valignd {}, {}, {}, ", $by),
+                    lateout(zmm_reg) moved, in(zmm_reg) next, in(zmm_reg) here,
+                    options(pure, nomem, nostack, preserves_flags)
+                );
+                moved
+            }};
+        }
+        // Bytes move within sixteen: the second vector begins with the next sixteen of the first.
+        let moved = match by {
+            1 => _mm512_alignr_epi8::<1>(words!(4), here),
+            2 => _mm512_alignr_epi8::<2>(words!(4), here),
+            4 => words!(1),
+            8 => words!(2),
+            16 => words!(4),
+            32 => words!(8),
+            _ => unreachable!("half of a vector at most"),
+        };
+        std::mem::transmute::<__m512i, Bytes>(moved)
+    }
+}
+
 /// Words 0, 2, 4, ... of a tile twice as long, and words 1, 3, 5, ...
 ///
 /// # Safety

@@ -125,7 +125,8 @@ impl<S: Copy> Flat<S> {
         strides: [&[isize]; 2],
     ) -> Option<Self> {
         let pooled = geometry.pooled();
-        if !pooled.iter().all(|(_, axis)| keeps_length(axis)) {
+        let flat = const { is_for::<T, R>() } && pooled.iter().all(|(_, axis)| keeps_length(axis));
+        if !flat {
             return None;
         }
         let (_, columns) = pooled.last()?;
@@ -214,9 +215,10 @@ impl<S: Copy> Flat<S> {
                             FoldFlat::<T, R, $TAPS> { reduce, flat, src, start, first, line, dst }
                         };
                     }
-                    match R::FREQUENT && threes {
-                        true => dispatch(fold.level, flat!(3)),
-                        false => dispatch(fold.level, flat!(0)),
+                    match const { is_for::<T, R>() } {
+                        true if R::FREQUENT && threes => dispatch(fold.level, flat!(3)),
+                        true => dispatch(fold.level, flat!(0)),
+                        false => unreachable!("not flat"),
                     }
                 };
                 // SAFETY: as above, and all of them are written.
@@ -249,6 +251,12 @@ impl<S: Copy> Flat<S> {
         staged[skipped..skipped + to - from].copy_from_slice(&data[from..to]);
         (staged, before)
     }
+}
+
+/// Whether there is a kernel for elements and their reduction: windows have too few elements for wide
+/// sums of bytes.
+const fn is_for<T, R: Reduce<T>>() -> bool {
+    R::COMMON && !(size_of::<T>() == 1 && size_of::<R::Partial>() > 2)
 }
 
 /// Whether rows leave so many lanes of their vectors empty that planes as one row are faster than

@@ -37,10 +37,7 @@ pub(crate) fn pool<T: Copy + Default + Send + Sync + 'static, R: Reduce<T>>(
     }
     let strides = [input.strides(), output.strides()];
     let all = fold.level.is_for_all();
-    let flat = || match R::COMMON && all {
-        true => Flat::new::<T, R>(reduce, geometry, divisor, strides),
-        false => None,
-    };
+    let flat = || all.then(|| Flat::new::<T, R>(reduce, geometry, divisor, strides)).flatten();
     if leaves_lanes::<T, R>(fold.level, geometry)
         && let Some(flat) = flat()
     {

@@ -1,12 +1,13 @@
 //! Windows of two by two, two apart: pairs of rows are reduced as they are read, and pairs of
 //! columns in registers. Nothing is folded into a line.
 
+use std::mem::MaybeUninit;
 use std::ops::Range;
 
 use super::ahead::ask_ahead;
 use super::grid::{Grid, Part};
 use super::planes::offsets;
-use super::tile::{are_numbers, combined, load_traced, with_lanes};
+use super::tile::{are_numbers, combined, load_traced, traced, with_lanes};
 use super::tiled::Tiled;
 use crate::View;
 use crate::reduce::{Reduce, combine};
@@ -77,11 +78,11 @@ impl<T: Copy + Default, R: Reduce<T>> Pairs<'_, '_, T, R> {
             let row = |row: usize| at.wrapping_add_signed(row as isize * rows.input);
             ([row(taken.start), row(taken.end - 1)], taken.len() == 2)
         };
+        let whole_rows = |o: usize| n > 0 && (R::IDEMPOTENT || pair(o).1);
         let fits = |o: usize| {
-            let ([above, below], whole_rows) = pair(o);
-            n > 0
+            let ([above, below], _) = pair(o);
+            whole_rows(o)
                 && n.max(part.room_from(o) - whole) >= L
-                && (R::IDEMPOTENT || whole_rows)
                 && last.is_some_and(|last| above.max(below) <= last)
         };
         let place = |o: usize| {
@@ -98,6 +99,13 @@ impl<T: Copy + Default, R: Reduce<T>> Pairs<'_, '_, T, R> {
         while o < part.rows.end {
             let run = if o == plain.start && !plain.is_empty() { plain.clone() } else { o..o + 1 };
             let in_vectors = run.len() > 1 || fits(o);
+            let is_short = !in_vectors && n < L && whole_rows(o);
+            if is_short {
+                let (rows, scale, dst) = place(o);
+                // SAFETY: every task has bands of its own.
+                let dst = unsafe { self.out.run(dst, n) };
+                self.short::<N, L, NUMBERS>(rows, scale, dst, &mut met);
+            }
             if in_vectors {
                 let ([mut above, mut below], mut scale, mut dst) = place(o);
                 for _ in run.clone() {
@@ -110,8 +118,9 @@ impl<T: Copy + Default, R: Reduce<T>> Pairs<'_, '_, T, R> {
                     (scale, dst) = (scale + columns.outputs, dst + rows.output);
                 }
             }
-            if !in_vectors || n < columns.outputs {
-                let done = if in_vectors { columns.whole.clone() } else { 0..0 };
+            let in_one = in_vectors || is_short;
+            if !in_one || n < columns.outputs {
+                let done = if in_one { columns.whole.clone() } else { 0..0 };
                 for o in run.clone() {
                     let out = plane + o as isize * rows.output;
                     self.row::<NUMBERS>([at, o], out, done.clone(), &mut met[0]);
@@ -150,13 +159,7 @@ impl<T: Copy + Default, R: Reduce<T>> Pairs<'_, '_, T, R> {
                     load_traced::<T, R, N, NUMBERS>(reduce, src, lower, met),
                 )
             };
-            let folded = combined::<T, R, N, NUMBERS>(reduce, upper, lower);
-            let (even, odd) = even_and_odd::<_, N, L>(&folded);
-            let results = combined::<T, R, L, NUMBERS>(reduce, even, odd);
-            let (scales, at) = self.problem.scales.at(o + column);
-            // SAFETY: there are scales for all outputs, and for a vector more.
-            let scale: [R::Scale; L] = unsafe { load_tile(scales, at) };
-            let results = reduce.finish_tile(results, scale);
+            let results = self.results::<N, L, NUMBERS>(upper, lower, o + column);
             // SAFETY: every task has bands of its own, whose rows it writes in order.
             let dst = unsafe { self.out.run(out + column as isize, L) };
             for l in 0..L {
@@ -167,6 +170,49 @@ impl<T: Copy + Default, R: Reduce<T>> Pairs<'_, '_, T, R> {
             }
             column = (column + L).min(n - L);
         }
+    }
+
+    /// The results of fewer windows than a vector of them, from copies of their rows: what vectors of
+    /// `N` columns reach need not lie in the array.
+    #[inline(always)]
+    fn short<const N: usize, const L: usize, const NUMBERS: bool>(
+        &self,
+        rows: [usize; 2],
+        o: usize,
+        dst: &mut [MaybeUninit<T>],
+        met: &mut [R::Partial; N],
+    ) {
+        let reduce = self.reduce;
+        let mut copies = [[T::default(); N]; 2];
+        for (copy, at) in copies.iter_mut().zip(rows) {
+            copy[..2 * dst.len()].copy_from_slice(&self.input.data()[at..][..2 * dst.len()]);
+        }
+        let [upper, lower] = copies.map(|copy| reduce.load_tile(copy));
+        for row in [&upper, &lower] {
+            *met = traced::<T, R, N, NUMBERS>(reduce, *met, row);
+        }
+        let results = self.results::<N, L, NUMBERS>(upper, lower, o);
+        for (dst, result) in dst.iter_mut().zip(results) {
+            dst.write(result);
+        }
+    }
+
+    /// The results of `L` windows of two rows, from output number `o` of the plane on.
+    #[inline(always)]
+    fn results<const N: usize, const L: usize, const NUMBERS: bool>(
+        &self,
+        upper: [R::Partial; N],
+        lower: [R::Partial; N],
+        o: usize,
+    ) -> [T; L] {
+        let reduce = self.reduce;
+        let folded = combined::<T, R, N, NUMBERS>(reduce, upper, lower);
+        let (even, odd) = even_and_odd::<_, N, L>(&folded);
+        let results = combined::<T, R, L, NUMBERS>(reduce, even, odd);
+        let (scales, at) = self.problem.scales.at(o);
+        // SAFETY: there are scales for all outputs, and for a vector more.
+        let scale: [R::Scale; L] = unsafe { load_tile(scales, at) };
+        reduce.finish_tile(results, scale)
     }
 
     /// The results of output row `o` of the plane at `at` but for those that are done, one by one.

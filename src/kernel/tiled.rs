@@ -185,7 +185,7 @@ impl<S: Copy> Tiled<S> {
         let reach = (strip - 1) * columns.stride + columns.kernel;
         let pitch = reach.max(columns.before + columns.len.min(strip * columns.stride));
         // Rows of long windows are not folded in order: a vector more does not reach the next.
-        let is_wide = is_long(rows.kernel) && (lanes <= NARROW || strip > lanes);
+        let is_wide = is_long(rows.kernel) && (lanes <= NARROW || strip >= 2 * lanes);
         let vector = if is_wide { 2 * lanes } else { lanes };
         let widened = is_long(rows.kernel) && columns.len < vector;
         let pitch = if widened { pitch.max(columns.len + vector) } else { pitch };

@@ -311,6 +311,9 @@ macro_rules! each_tap {
             each_tap!(@one three, false, |$tap, $inside| $body);
         } else {
             for tap in $taps {
+                if const { Self::IN_TURNS } {
+                    turn_by_turn();
+                }
                 each_tap!(@one tap, false, |$tap, $inside| $body);
             }
         }
@@ -356,6 +359,10 @@ impl<T: Copy + Default, R: Reduce<T>, const TAPS: usize> FoldFlat<'_, T, R, TAPS
             self.slide::<L, true>();
         }
     }
+
+    /// Whether the compiler would make vectors of taps, whose order does not matter to it: of integers as
+    /// wide as masks are made for one by one. Others it takes a few at a time.
+    const IN_TURNS: bool = !R::FREQUENT && size_of::<R::Partial>() >= 4;
 
     /// The taps, if their number is known: copied, as from memory they would be loaded for every vector.
     #[inline(always)]

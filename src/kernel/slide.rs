@@ -363,6 +363,7 @@ impl<T: Copy, R: Reduce<T>, S: Source<T, R>> FoldInParts<'_, T, R, S> {
             let (rounds, rest) = window.as_chunks::<PARTS>();
             let mut parts = [reduce.identity(); PARTS];
             for round in rounds {
+                turn_by_turn();
                 for l in 0..PARTS {
                     parts[l] = reduce.combine(parts[l], S::partial(reduce, round[l]));
                 }
@@ -384,6 +385,7 @@ impl<T: Copy, R: Reduce<T>, S: Source<T, R>> FoldInParts<'_, T, R, S> {
             for part in 0..PARTS {
                 let mut sum = [reduce.identity(); L];
                 for round in rounds.clone() {
+                    turn_by_turn();
                     let round = &round[part * lanes + at..][..L];
                     for l in 0..L {
                         sum[l] = reduce.combine(sum[l], S::partial(reduce, round[l]));

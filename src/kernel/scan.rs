@@ -33,18 +33,28 @@ impl<T: Copy, R: Reduce<T>, const NUMBERS: bool> Work for ScanFold<'_, T, R, NUM
         while groups.last().is_none_or(|(windows, _)| windows.end < scan.count) {
             groups.push(scan.sharing(groups.last().map_or(0, |(windows, _)| windows.end)));
         }
-        in_tiles!(one, size_of::<R::Partial>(), scan.len, room, true, |at, L| {
-            let mut met = [self.reduce.identity(); L];
-            for &(ref windows, boundary) in &groups {
-                self.before::<L>(windows, boundary, at, &mut met);
-                self.after::<V, L>(windows, boundary, at, &mut met);
-            }
-            if NUMBERS {
-                for l in 0..L {
-                    self.met[l] = self.reduce.traced(self.met[l], met[l]);
-                }
-            }
-        });
+        macro_rules! tiles {
+            ($widths:ident) => {
+                in_tiles!($widths, size_of::<R::Partial>(), scan.len, room, true, |at, L| {
+                    let mut met = [self.reduce.identity(); L];
+                    for &(ref windows, boundary) in &groups {
+                        self.before::<L>(windows, boundary, at, &mut met);
+                        self.after::<V, L>(windows, boundary, at, &mut met);
+                    }
+                    if NUMBERS {
+                        for l in 0..L {
+                            self.met[l] = self.reduce.traced(self.met[l], met[l]);
+                        }
+                    }
+                })
+            };
+        }
+        // A sum waits for the one before it: there are two at a time.
+        if const { R::FREQUENT && !R::IDEMPOTENT && V > 16 } {
+            tiles!(two);
+        } else {
+            tiles!(one);
+        }
         if scan.after > 0 {
             for window in 0..scan.count {
                 let to = scan.line + window * scan.pitch + scan.len;

@@ -333,11 +333,7 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Walk<'_, '
         let LineTaps { side, step, .. } = self.problem.taps;
         let len = self.problem.band * self.problem.pitch;
         let (line, level) = self.line.split_at_mut(self.level);
-        match step {
-            // Known to the compiler, it takes less time.
-            1 => fold_level::<V, T, R, L, NUMBERS>(self.reduce, line, level, [side, 1], len),
-            _ => fold_level::<V, T, R, L, NUMBERS>(self.reduce, line, level, [side, step], len),
-        }
+        fold_level::<V, T, R, L, NUMBERS>(self.reduce, line, level, [side, step], len);
     }
 
     /// Slides along folded rows to the outputs of a part.

@@ -35,10 +35,6 @@ const SHARED: [usize; 2] = [16, 2];
 /// Vectors between such rows.
 const PADDING: usize = 5;
 
-/// Lanes of a vector up to which two are taken at a time under windows of a size known at run time:
-/// rows shorter than longer vectors would pay for the second.
-pub(super) const NARROW: usize = 16;
-
 /// Windows up to which folding all their rows takes less time than two scans.
 const LONG: usize = 16;
 
@@ -185,7 +181,7 @@ impl<S: Copy> Tiled<S> {
         let reach = (strip - 1) * columns.stride + columns.kernel;
         let pitch = reach.max(columns.before + columns.len.min(strip * columns.stride));
         // Rows of long windows are not folded in order: a vector more does not reach the next.
-        let is_wide = is_long(rows.kernel) && (lanes <= NARROW || strip >= 2 * lanes);
+        let is_wide = is_long(rows.kernel) && strip >= 2 * lanes;
         let vector = if is_wide { 2 * lanes } else { lanes };
         let widened = is_long(rows.kernel) && columns.len < vector;
         let pitch = if widened { pitch.max(columns.len + vector) } else { pitch };

@@ -11,7 +11,7 @@ use super::groups::{self, Group};
 use super::planes::offsets;
 use super::rows::{Folded, MANY, ROWS, Rows};
 use super::tile::{Vectors, are_numbers, onto, with_lanes};
-use super::tiled::{LineTaps, NARROW, Tiled};
+use super::tiled::{LineTaps, Tiled};
 use crate::View;
 use crate::reduce::Reduce;
 use crate::simd::{Work, load_tile, store_tile, turn_by_turn};
@@ -45,8 +45,7 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Work
         with_lanes!(size_of::<R::Partial>(), |L| {
             for band in self.bands.clone() {
                 for columns in self.problem.strips() {
-                    let is_wide = const { L <= NARROW } || self.problem.is_wide;
-                    if const { K == 0 } && is_wide {
+                    if const { K == 0 } && self.problem.is_wide {
                         self.rows::<V, { 2 * L }, { 4 * L }, L>(band, &columns);
                     } else {
                         self.rows::<V, L, { 2 * L }, { L / 2 }>(band, &columns);

@@ -21,11 +21,12 @@ enum Kind {
     Average,
 }
 
-/// A layer: its windows lie along the last axes of `shape`.
+/// A layer: its windows lie along axes of `shape` from the `first` on.
 struct Layer {
     name: &'static str,
     kind: Kind,
     shape: &'static [usize],
+    first: usize,
     windows: Vec<Window>,
 }
 
@@ -33,7 +34,12 @@ fn layer(name: &'static str, kind: Kind, shape: &'static [usize], window: [i64; 
     let [kernel_size, stride, padding] = window;
     let window = Window::sliding(kernel_size).stride(stride).padding(padding);
     let pooled = if shape.len() == 5 { 3 } else { 2 };
-    Layer { name, kind, shape, windows: vec![window.into(); pooled] }
+    Layer { name, kind, shape, first: shape.len() - pooled, windows: vec![window.into(); pooled] }
+}
+
+/// The same over rows and columns of images whose channels are the last axis.
+fn last(name: &'static str, kind: Kind, shape: &'static [usize], window: [i64; 3]) -> Layer {
+    Layer { first: 1, ..layer(name, kind, shape, window) }
 }
 
 fn layers() -> Vec<Layer> {
@@ -60,6 +66,14 @@ fn layers() -> Vec<Layer> {
         layer("picture 5x5", Max, &[1, 1, 1080, 1920], [5, 1, 2]),
         layer("picture 31x31", Max, &[1, 1, 1080, 1920], [31, 1, 15]),
         layer("picture 31x31", Average, &[1, 1, 1080, 1920], [31, 1, 15]),
+        last("ResNet-50 stem, channels last", Max, &[1, 112, 112, 64], [3, 2, 1]),
+        last("DenseNet transition, channels last", Average, &[1, 56, 56, 256], [2, 2, 0]),
+        last("Inception 35, channels last", Average, &[1, 35, 35, 256], [3, 1, 1]),
+        last("YOLO SPP 5, channels last", Max, &[1, 20, 20, 512], [5, 1, 2]),
+        last("YOLO SPP 13, channels last", Max, &[1, 20, 20, 512], [13, 1, 6]),
+        last("31x31, channels last", Max, &[1, 128, 128, 64], [31, 1, 15]),
+        last("31x31, channels last", Average, &[1, 128, 128, 64], [31, 1, 15]),
+        last("colours 5x5", Max, &[1, 1080, 1920, 3], [5, 1, 2]),
     ]
 }
 
@@ -70,8 +84,7 @@ fn bench<T: Mean>(
     layer: &Layer,
     element: impl Fn(usize) -> T,
 ) {
-    let first = layer.shape.len() - layer.windows.len();
-    let windows: Vec<_> = (first..).zip(layer.windows.iter().cloned()).collect();
+    let windows: Vec<_> = (layer.first..).zip(layer.windows.iter().cloned()).collect();
     let geometry = Geometry::new(layer.shape, &windows).expect("the layer fits its shape");
     let input: Vec<T> = (0..layer.shape.iter().product()).map(element).collect();
     let view = View::new(&input, layer.shape).expect("the input has the layer's shape");

@@ -34,10 +34,11 @@ impl Side {
 
     /// Makes one axis of it and of `lanes` that lie between its elements, whose windows are one apart.
     fn interleave(&mut self, lanes: usize) {
-        for length in [&mut self.len, &mut self.outputs, &mut self.before] {
-            *length *= lanes;
-        }
-        self.kernel = (self.kernel - 1) * lanes + 1;
+        self.len *= lanes;
+        self.outputs *= lanes;
+        // Padding and windows may be longer than memory is.
+        self.before = self.before.saturating_mul(lanes);
+        self.kernel = (self.kernel - 1).saturating_mul(lanes).saturating_add(1);
         self.whole = self.whole.start * lanes..self.whole.end * lanes;
         (self.input, self.output) = (1, 1);
     }

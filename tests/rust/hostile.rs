@@ -1,9 +1,10 @@
 //! Sizes that nobody means: every call ends at once, in a result or an error.
 
+use std::fmt::Debug;
 use std::time::{Duration, Instant};
 
 use poolnd::{
-    Divisor, Geometry, PoolError, Sliding, Taps, View, Window, average, max, max_with_indices,
+    Divisor, Geometry, Mean, PoolError, Sliding, Taps, View, Window, average, max, max_with_indices,
 };
 
 /// Far more than a call on a handful of elements takes, and far less than 2^31 steps would.
@@ -12,7 +13,7 @@ const AT_ONCE: Duration = Duration::from_secs(5);
 /// Outputs that a test can wait for.
 const MOST_OUTPUTS: usize = 10_000;
 
-const SIZES: [i64; 13] = [
+const SIZES: [i64; 14] = [
     i64::MIN,
     -(1 << 62),
     -1,
@@ -22,6 +23,7 @@ const SIZES: [i64; 13] = [
     3,
     1 << 31,
     (1 << 32) + 1,
+    1 << 61,
     (1 << 62) - 1,
     1 << 62,
     i64::MAX - 1,
@@ -29,7 +31,11 @@ const SIZES: [i64; 13] = [
 ];
 
 /// Pools `data` in every way and checks that the calls agree about it.
-fn pool(data: &[i32], shape: &[usize], windows: &[(usize, Window)]) -> Result<(), PoolError> {
+fn pool<T: Mean + PartialEq + Debug>(
+    data: &[T],
+    shape: &[usize],
+    windows: &[(usize, Window)],
+) -> Result<(), PoolError> {
     let geometry = Geometry::new(shape, windows)?;
     if geometry.output_shape().iter().product::<usize>() > MOST_OUTPUTS {
         return Ok(());
@@ -46,15 +52,17 @@ fn pool(data: &[i32], shape: &[usize], windows: &[(usize, Window)]) -> Result<()
     Ok(())
 }
 
-/// The same windows on the last axis of a row, and on both axes of a plane.
+/// The same windows on the last axis of a row, on both axes of a plane, and of several whose columns
+/// are interleaved.
 fn try_window(window: &Window) {
-    let data = [7; 25];
+    let (data, lanes) = ([7; 25], [7.0f32; 200]);
     let started = Instant::now();
     for len in [0, 1, 2, 5] {
         // An error is a good answer.
         let _ = pool(&data[..len], &[len], &[(0, window.clone())]);
         let both = [(0, window.clone()), (1, window.clone())];
         let _ = pool(&data[..len * 5], &[5, len], &both);
+        let _ = pool(&lanes[..len * 40], &[5, len, 8], &both);
     }
     assert!(started.elapsed() < AT_ONCE, "{window:?} took {:?}", started.elapsed());
 }

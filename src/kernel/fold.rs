@@ -48,7 +48,7 @@ pub(crate) fn pool<T: Copy + Default + Send + Sync + 'static, R: Reduce<T>>(
             return global.pool(execution, fold, input, out);
         }
         if let Some(tiled) = Tiled::new::<T, R>(fold, geometry, divisor, strides, is_walked::<T, R>)
-            && tiled.has_kernel::<R::Partial>()
+            && tiled.has_kernel::<T, R::Partial>(execution)
         {
             return tiled.pool(execution, fold, input, out);
         }

@@ -57,8 +57,8 @@ pub(super) fn is_walked<T, R: Reduce<T>>(
     match (kernel, stride) {
         // Sums of bytes take as long with lanes as one by one.
         _ if lanes > 1 && const { size_of::<T>() == 1 && size_of::<R::Partial>() > 1 } => false,
-        // Where lanes fill vectors, three columns go through no line, and scans take less time.
-        (3, 1) if fill => false,
+        // Where lanes fill vectors, sums of three columns go through no line, and scans take less time.
+        (3, 1) if fill && !R::IDEMPOTENT => false,
         (_, 1) if fill && kernel > MOST_ADDED => false,
         (2, 2) => {
             let is_short = row_bytes < 12 * size_of::<T>();
@@ -301,9 +301,16 @@ impl<S: Copy> Tiled<S> {
 }
 
 impl<S: Copy> Tiled<S> {
-    /// Whether there is a kernel for these windows, and not only for others of their size.
-    pub(super) fn has_kernel<P>(&self) -> bool {
-        !self.are_threes::<P>() || threes::are_in(&self.grid)
+    /// Whether there is a kernel for these windows of elements of `T`, and not only for others of their
+    /// size.
+    pub(super) fn has_kernel<T, P>(&self, execution: &Execution<'_>) -> bool {
+        // Rows of many lanes are long, and results of a band would be too many to collect.
+        let fill = self.taps.step * size_of::<P>() >= VECTOR_BYTES;
+        let collects = fill && self.grid.streams(execution, [size_of::<T>(); 2]);
+        match (self.grid.rows.kernel, self.grid.rows.stride) {
+            (3, 1) => !collects,
+            _ => !self.are_threes::<P>() || threes::are_in(&self.grid),
+        }
     }
 
     /// Whether windows of this size, whose partial results are a `P`, are left to [`threes`].

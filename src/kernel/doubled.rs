@@ -15,6 +15,11 @@ pub(super) fn most<P>(level: Level) -> Option<usize> {
     moves_lanes(level).then_some(lanes.min(1 << DOUBLINGS))
 }
 
+/// The neighbours that windows of `kernel` of them are put together from, of no more than [`most`].
+pub(super) fn taps(kernel: usize, most: usize) -> usize {
+    1 << kernel.min(most).ilog2()
+}
+
 /// [`fold_neighbours`], in vectors of `V` bytes, by doublings where that takes less time.
 #[inline(always)]
 pub(super) fn fold_level<const V: usize, T, R: Reduce<T>, const L: usize, const NUMBERS: bool>(

@@ -6,6 +6,7 @@ use smallvec::SmallVec;
 
 use super::band::OutputRow;
 use super::chunk::Chunk;
+use super::doubled;
 use crate::reduce::Divisor;
 use crate::window::{Axis, Rule, Taps};
 
@@ -248,7 +249,7 @@ impl Levels {
 
     /// The cheapest levels, by loads and stores per output; windows may `overlap` where meeting an
     /// element twice changes nothing. One level may be made of no more neighbours than that by doublings.
-    pub(crate) fn new(axis: &Axis, overlap: bool, doubled: Option<usize>) -> Self {
+    pub(crate) fn new(axis: &Axis, overlap: bool, most_doubled: Option<usize>) -> Self {
         let Rule::Sliding { kernel, stride, dilation: step, .. } = axis.rule else {
             return Self::NONE;
         };
@@ -260,7 +261,7 @@ impl Levels {
         let some = (1..=Self::MOST)
             .flat_map(|count| (2..=Self::LARGEST).map(move |radix| of(count, radix)))
             .filter(|levels| levels.radix.pow(levels.count) <= kernel);
-        let doubled = doubled.filter(|_| step == 1).map(|most| 1 << kernel.min(most).ilog2());
+        let doubled = most_doubled.filter(|_| step == 1).map(|most| doubled::taps(kernel, most));
         let some = some.chain(doubled.map(|radix| of(1, radix)));
         let cost = |levels: &Self| {
             let taps: usize = levels.groups().iter().map(|group| group.count).sum();

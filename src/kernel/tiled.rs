@@ -53,7 +53,7 @@ pub(super) fn is_walked<T, R: Reduce<T>>(
     [kernel, stride, lanes]: [usize; 3],
     row_bytes: usize,
 ) -> bool {
-    let fill = lanes * size_of::<R::Partial>() >= VECTOR_BYTES;
+    let fill = fill_vectors::<R::Partial>(lanes);
     match (kernel, stride) {
         // Sums of bytes take as long with lanes as one by one.
         _ if lanes > 1 && const { size_of::<T>() == 1 && size_of::<R::Partial>() > 1 } => false,
@@ -81,6 +81,11 @@ fn is_full<T, P>(kernel: usize, columns: usize) -> bool {
         (1, _) if kernel > 2 && columns < lanes => 4 * columns > 3 * room,
         _ => 2 * columns > room,
     }
+}
+
+/// Whether lanes of such partial results fill a vector.
+fn fill_vectors<P>(lanes: usize) -> bool {
+    lanes * size_of::<P>() >= VECTOR_BYTES
 }
 
 /// Whether no kernel is compiled for windows of this size alone.
@@ -125,10 +130,10 @@ pub(super) struct LineTaps {
 
 impl LineTaps {
     /// Those of a window, which may be of no more than so many by doublings.
-    fn new(kernel: usize, step: usize, doubled: Option<usize>) -> Self {
+    fn new(kernel: usize, step: usize, most_doubled: Option<usize>) -> Self {
         let root = kernel.isqrt().max(2);
-        let side = match doubled.filter(|_| step == 1) {
-            Some(most) => 1 << kernel.min(most).ilog2(),
+        let side = match most_doubled.filter(|_| step == 1) {
+            Some(most) => doubled::taps(kernel, most),
             None if root * root < kernel => root + 1,
             None => root,
         };
@@ -305,8 +310,8 @@ impl<S: Copy> Tiled<S> {
     /// size.
     pub(super) fn has_kernel<T, P>(&self, execution: &Execution<'_>) -> bool {
         // Rows of many lanes are long, and results of a band would be too many to collect.
-        let fill = self.taps.step * size_of::<P>() >= VECTOR_BYTES;
-        let collects = fill && self.grid.streams(execution, [size_of::<T>(); 2]);
+        let collects =
+            fill_vectors::<P>(self.taps.step) && self.grid.streams(execution, [size_of::<T>(); 2]);
         match (self.grid.rows.kernel, self.grid.rows.stride) {
             (3, 1) => !collects,
             _ => !self.are_threes::<P>() || threes::are_in(&self.grid),

@@ -46,6 +46,7 @@ impl<T: Element, P: Position> Kernel<T> for ArgMax<P> {
             overlap: true,
             doubled: None,
             scans: false,
+            across: false,
             direct: false,
             overlapping: false,
             turns: false,
@@ -62,8 +63,8 @@ impl<T: Element, P: Position> Kernel<T> for ArgMax<P> {
         line.positions.fill(P::NONE);
     }
 
-    fn fold(&self, line: &mut Self::Line, src: &[T], band: &Band, len: usize, after: usize) {
-        dispatch(self.level, FoldRows { src, band, line, len, after });
+    fn fold(&self, line: &mut Self::Line, src: &[T], band: &Band, len: usize) {
+        dispatch(self.level, FoldRows { src, band, line, len });
     }
 
     fn scan(&self, _line: &mut Self::Line, _src: &[T], _scan: &ScanRows) -> bool {
@@ -130,15 +131,14 @@ struct FoldRows<'a, T: Element, P> {
     band: &'a Band,
     line: &'a mut PairLine<T::Ordered, P>,
     len: usize,
-    after: usize,
 }
 
 impl<T: Element, P: Position> Work for FoldRows<'_, T, P> {
     #[inline(always)]
     fn run<const V: usize>(self) {
-        let Self { src, band, line, len, after } = self;
+        let Self { src, band, line, len } = self;
         for fold in &band.folds {
-            let taps = &band.taps[fold.first..fold.end];
+            let (taps, after) = (&band.taps[fold.first..fold.end], fold.after);
             let values = &mut line.values[fold.line..];
             let positions = &mut line.positions[fold.line..];
             let src_at = fold.src.wrapping_add_signed(band.src_base);
@@ -176,7 +176,6 @@ impl<T: Element, P: Position> Work for FoldRows<'_, T, P> {
                 values.copy_from_slice(&best);
                 positions.copy_from_slice(&from);
             });
-            // Vectors may have written over the padding.
             values[len..len + after].fill(T::Ordered::LOWEST);
             positions[len..len + after].fill(P::NONE);
         }

@@ -21,8 +21,10 @@ pub(crate) struct RowTap {
 /// Rows of the input that are folded into a row of the line.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RowFold {
-    /// Where in the line.
+    /// Where in the line, and how many elements behind it are to be the identity: vectors may have
+    /// written over the padding.
     pub(crate) line: usize,
+    pub(crate) after: usize,
     /// Position in the input that the taps are relative to.
     pub(crate) src: usize,
     /// The taps, in [`Band::taps`].
@@ -115,17 +117,18 @@ impl Band {
         self.rows.clear();
     }
 
-    /// Folds the rows that `axes` name (outermost first), from position `src` on, into the line.
-    pub(crate) fn fold(&mut self, line: usize, src: usize, axes: &[AxisTaps]) {
+    /// Folds the rows that `axes` name (outermost first), from position `src` on, into the line, `after`
+    /// of which behind them are padding.
+    pub(crate) fn fold(&mut self, [line, after]: [usize; 2], src: usize, axes: &[AxisTaps]) {
         self.list(axes);
         let (mut first, reach) = (self.listed, self.reach);
         while self.taps.len() - first > ROWS_AT_ONCE {
             let (end, onto) = (first + ROWS_AT_ONCE, first > self.listed);
-            self.folds.push(RowFold { line, src, first, end, reach, onto });
+            self.folds.push(RowFold { line, after, src, first, end, reach, onto });
             first = end;
         }
         let (end, onto) = (self.taps.len(), first > self.listed);
-        self.folds.push(RowFold { line, src, first, end, reach, onto });
+        self.folds.push(RowFold { line, after, src, first, end, reach, onto });
     }
 
     /// Makes the last part of the table the taps of `axes`.

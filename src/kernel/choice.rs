@@ -25,11 +25,9 @@ const GATHER_BLOCK_BYTES: usize = 24 << 10;
 /// those with positions take longer.
 const FEW: [usize; 2] = [24, 96];
 
-/// How many windows long enough for levels a line should hold where that makes lanes narrow, or else,
-/// and what narrow lanes are a multiple of.
+/// How many windows long enough for levels a line should hold where that makes lanes narrow, or else.
 const MANY_WINDOWS: usize = 4;
 const FEW_WINDOWS: usize = 2;
-const NARROW_LANES: usize = 16;
 
 /// Wide lanes are cut so that at least this many columns fit in a line.
 const MIN_COLUMNS: usize = 16;
@@ -44,8 +42,8 @@ fn is_lanes(axis: &Free) -> bool {
 }
 
 /// Lanes to sweep together, so that a row of `room` elements holds enough columns: long windows are
-/// cheap where many of them share their columns.
-fn lane_block(lanes: usize, axis: &Axis, room: usize) -> usize {
+/// cheap where many of them share their columns. Blocks are whole vectors, each of as many as others.
+fn lane_block(lanes: usize, axis: &Axis, room: usize, vector: usize) -> usize {
     let wide = lanes.min((room / MIN_COLUMNS.min(axis.len().max(1))).max(1));
     let Rule::Sliding { kernel, stride, .. } = axis.rule else { return wide };
     if kernel < Levels::SHORT || kernel <= stride {
@@ -58,8 +56,8 @@ fn lane_block(lanes: usize, axis: &Axis, room: usize) -> usize {
     if lanes.saturating_mul(columns(FEW_WINDOWS)) <= room {
         return lanes;
     }
-    let narrow = room / columns(MANY_WINDOWS) / NARROW_LANES * NARROW_LANES;
-    wide.min(narrow.max(NARROW_LANES))
+    let most = (room / columns(MANY_WINDOWS) / vector * vector).max(vector);
+    wide.min(lanes.div_ceil(lanes.div_ceil(most)).next_multiple_of(vector))
 }
 
 /// Takes the lanes out of the free axes; also how many to sweep together, and whether to gather.
@@ -72,7 +70,7 @@ pub(super) fn choose_lanes(
 ) -> (Free, usize, bool) {
     if let Some(at) = free.iter().position(is_lanes) {
         let lanes = free.remove(at);
-        let block = lane_block(lanes.len, columns.axis, row_bytes / line_element);
+        let block = lane_block(lanes.len, columns.axis, row_bytes / line_element, vector / 2);
         return (lanes, block, false);
     }
     let strided = match columns.axis.rule {

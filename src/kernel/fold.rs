@@ -1,6 +1,7 @@
 //! Folding: the rows of a window become one row of a line, which [`slide`](super::slide) reduces to
 //! outputs.
 
+use super::across::ScanAcross;
 use super::ahead::{AHEAD, LONG_ROW_BYTES, ask_ahead, ask_for_rows};
 use super::apart::{FoldApart, turns};
 use super::band::{Band, OutputRow, RowFold, RowTap};
@@ -80,6 +81,7 @@ impl<T: Copy + Default + Send + Sync + 'static, R: Reduce<T>> Kernel<T> for Fold
             overlap: R::IDEMPOTENT,
             doubled: doubled::most::<R::Partial>(self.level).filter(|_| R::IDEMPOTENT),
             scans: true,
+            across: common && R::FREQUENT && R::IDEMPOTENT,
             direct: common,
             overlapping: common && R::FREQUENT,
             turns: common && turns::<R::Partial>() && turns::<T>(),
@@ -95,21 +97,24 @@ impl<T: Copy + Default + Send + Sync + 'static, R: Reduce<T>> Kernel<T> for Fold
         line.fill(self.reduce.identity());
     }
 
-    fn fold(&self, line: &mut Self::Line, src: &[T], band: &Band, len: usize, after: usize) {
-        dispatch(self.level, FoldRows { reduce: self.reduce, src, band, line, len, after });
+    fn fold(&self, line: &mut Self::Line, src: &[T], band: &Band, len: usize) {
+        dispatch(self.level, FoldRows { reduce: self.reduce, src, band, line, len });
     }
 
     fn scan(&self, line: &mut Self::Line, src: &[T], scan: &ScanRows) -> bool {
         let (&Self { reduce, level }, scan) = (self, *scan);
+        let rows = line.len() - scan.pitch;
+        let (line, prefix) = line.split_at_mut(rows);
         let mut met = [reduce.identity(); VECTOR_BYTES];
         let mut numbers = false;
         if R::PREFERS_NUMBERS && level.is_for_all() {
-            let (line, met) = (&mut line[..], &mut met[..]);
-            dispatch(level, ScanFold::<T, R, true> { reduce, src, scan, line, met });
+            let (line, prefix, met) = (&mut line[..], &mut prefix[..], &mut met[..]);
+            dispatch(level, ScanFold::<T, R, true> { reduce, src, scan, line, prefix, met });
             numbers = met.iter().all(|&trace| reduce.are_numbers(trace));
         }
         if !numbers {
-            dispatch(level, ScanFold::<T, R, false> { reduce, src, scan, line, met: &mut met });
+            let met = &mut met[..];
+            dispatch(level, ScanFold::<T, R, false> { reduce, src, scan, line, prefix, met });
         }
         numbers
     }
@@ -117,6 +122,9 @@ impl<T: Copy + Default + Send + Sync + 'static, R: Reduce<T>> Kernel<T> for Fold
     fn slide(&self, from: Rows<'_, T, Self::Line>, band: &Band, slide: &Slide<'_>, out: Self::Out) {
         let line = match from {
             Rows::Line(line) => {
+                if slide.across {
+                    return self.slide_across(line, band, slide, out);
+                }
                 if slide.levels.count > 0 {
                     return self.slide_levels(line, band, slide, out);
                 }
@@ -288,6 +296,29 @@ impl<R> Fold<R> {
         }
     }
 
+    /// Slides along rows of lanes in two scans.
+    fn slide_across<T: Copy + Default + Send + Sync>(
+        &self,
+        line: &mut [R::Partial],
+        band: &Band,
+        slide: &Slide<'_>,
+        out: Shared<T>,
+    ) where
+        R: Reduce<T>,
+    {
+        let &Self { reduce, level } = self;
+        let (line, scanned) = line.split_at_mut(slide.levels_at);
+        let (rows, bases) = (&band.rows[..], band.bases(slide.in_place));
+        let along = Along { reduce, line, rows, bases, slide, out };
+        match const { (R::FREQUENT && R::IDEMPOTENT, R::PREFERS_NUMBERS) } {
+            (true, true) if slide.numbers => {
+                dispatch(level, ScanAcross::<T, R, true> { along, scanned });
+            }
+            (true, _) => dispatch(level, ScanAcross::<T, R, false> { along, scanned }),
+            (false, _) => unreachable!("not planned"),
+        }
+    }
+
     /// Slides along rows and their levels, of a few rows at a time.
     fn slide_levels<T: Copy + Default + Send + Sync>(
         &self,
@@ -360,7 +391,6 @@ fn few_rows<T: Copy, R: Reduce<T>, const K: usize, const L: usize>(
 ) -> usize {
     let (reduce, src, len) = (work.reduce, work.src, work.len);
     let n = len.div_ceil(L);
-    let room = (n * L).max(len + work.after);
     // Positions from the first tap on, so that one look at the input does for all taps of a row.
     let first = taps.iter().map(|tap| tap.offset).min().unwrap_or(0);
     let mut from = [0; K];
@@ -372,6 +402,7 @@ fn few_rows<T: Copy, R: Reduce<T>, const K: usize, const L: usize>(
     let asked = if asks_for_all { K - 1 } else { 0 };
     for (done, fold) in folds.iter().enumerate() {
         let at = fold.src.wrapping_add_signed(work.band.src_base + first);
+        let room = (n * L).max(len + fold.after);
         let (Some(taps), Some(row)) =
             (src.get(at..at.wrapping_add(span)), work.line.get_mut(fold.line..fold.line + room))
         else {
@@ -393,8 +424,7 @@ fn few_rows<T: Copy, R: Reduce<T>, const K: usize, const L: usize>(
             }
             folded[i] = acc;
         }
-        // Vectors may have written over the padding.
-        for padding in &mut row[len..len + work.after] {
+        for padding in &mut row[len..len + fold.after] {
             *padding = reduce.identity();
         }
     }
@@ -413,7 +443,6 @@ struct FoldRows<'a, T, R: Reduce<T>> {
     band: &'a Band,
     line: &'a mut [R::Partial],
     len: usize,
-    after: usize,
 }
 
 impl<T: Copy, R: Reduce<T>> Work for FoldRows<'_, T, R> {
@@ -450,8 +479,8 @@ impl<T: Copy, R: Reduce<T>> FoldRows<'_, T, R> {
     /// Folds the rows of any number of taps into one, or onto it.
     #[inline(always)]
     fn row(&mut self, fold: &RowFold, taps: &[RowTap]) {
-        let Self { reduce, src, band, ref mut line, len, after } = *self;
-        let row = &mut line[fold.line..];
+        let Self { reduce, src, band, ref mut line, len } = *self;
+        let (row, after) = (&mut line[fold.line..], fold.after);
         let src_at = fold.src.wrapping_add_signed(band.src_base);
         let last = src_at.wrapping_add_signed(fold.reach);
         let room = src.len().saturating_sub(last).min(row.len());
@@ -468,7 +497,6 @@ impl<T: Copy, R: Reduce<T>> FoldRows<'_, T, R> {
             let at = src_at + at;
             row.copy_from_slice(&fold_rows(reduce, acc, src, at, taps, fold.reach));
         });
-        // Vectors may have written over the padding.
         for padding in &mut row[len..len + after] {
             *padding = reduce.identity();
         }

@@ -58,6 +58,8 @@ pub(crate) struct Slide<'a> {
     pub(crate) out_stride: isize,
     pub(crate) divisor: Divisor,
     pub(crate) levels: Levels,
+    /// Whether windows are scanned across columns, with room for that where levels would be.
+    pub(crate) across: bool,
     /// Where the line has room for levels, of how many rows at a time, and for each of them.
     pub(crate) levels_at: usize,
     pub(crate) level_rows: usize,

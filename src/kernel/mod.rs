@@ -5,6 +5,8 @@
 //! along it. What is done to the elements is a [`Kernel`]: [`fold::Fold`] for reductions,
 //! [`argmax::ArgMax`] for maxima with positions.
 
+#[allow(unsafe_code)]
+mod across;
 mod ahead;
 #[allow(unsafe_code)]
 mod apart;
@@ -103,9 +105,8 @@ pub(crate) trait Kernel<T>: Copy + Send + Sync {
     fn line(&self, len: usize) -> Self::Line;
     /// Makes all elements the identity again.
     fn clear(&self, line: &mut Self::Line);
-    /// Folds rows of `len` elements into the line, and makes the `after` elements behind them the
-    /// identity.
-    fn fold(&self, line: &mut Self::Line, src: &[T], band: &Band, len: usize, after: usize);
+    /// Folds rows of `len` elements into the line.
+    fn fold(&self, line: &mut Self::Line, src: &[T], band: &Band, len: usize);
     /// Folds the rows of neighbouring windows that share most of them; gives whether all elements
     /// are surely numbers.
     fn scan(&self, line: &mut Self::Line, src: &[T], scan: &ScanRows) -> bool;
@@ -148,7 +149,9 @@ pub(crate) struct ScanRows {
     pub(crate) count: usize,
     pub(crate) line: usize,
     pub(crate) pitch: usize,
-    /// Elements of a row, and identities behind it.
+    /// Columns of a row, and how far they lie apart; elements of each, and identities behind them.
+    pub(crate) columns: usize,
+    pub(crate) apart: isize,
     pub(crate) len: usize,
     pub(crate) after: usize,
 }
@@ -165,10 +168,11 @@ impl ScanRows {
         (first..self.count.min(first + windows), row.clamp(0, self.rows as isize).unsigned_abs())
     }
 
-    /// Position of a row in the input.
+    /// Position of a column of a row in the input.
     #[inline(always)]
-    fn row(&self, row: usize) -> usize {
-        self.src.wrapping_add_signed(row as isize * self.step)
+    fn at(&self, row: usize, column: usize) -> usize {
+        let offset = row as isize * self.step + column as isize * self.apart;
+        self.src.wrapping_add_signed(offset)
     }
 
     /// Where a window is in the line.
@@ -182,12 +186,6 @@ impl ScanRows {
     fn start(&self, window: usize) -> usize {
         let start = self.origin + ((self.first + window) * self.stride) as isize;
         start.clamp(0, self.rows as isize).unsigned_abs()
-    }
-
-    /// Whether a window starts at a row of the axis, and not in the padding.
-    #[inline(always)]
-    fn starts_at(&self, window: usize, row: usize) -> bool {
-        self.origin + ((self.first + window) * self.stride) as isize == row as isize
     }
 
     /// One past the last row of a window inside the axis.

@@ -21,8 +21,9 @@ use crate::window::{Axis, Rule, Taps};
 /// Folded rows should leave room in a 32 KiB first-level cache for the rows they are folded from.
 pub(super) const LINE_BYTES: usize = 16 << 10;
 
-/// Folded rows of a two-scan, which reads every input row twice: well inside a second-level cache.
-const SCAN_BYTES: usize = 256 << 10;
+/// Folded rows of a two-scan, which reads every input row twice: well inside a second-level cache; or as
+/// many as half of one holds where columns have lanes, which are the more neighbours for it.
+const SCAN_BYTES: [usize; 2] = [256 << 10, 512 << 10];
 
 /// Rows whose levels are computed together: those, and the levels, in a first-level cache.
 const LEVEL_BYTES: usize = 4 << 10;
@@ -109,8 +110,9 @@ pub(crate) struct Traits {
     pub(crate) overlap: bool,
     /// The most neighbours that it can reduce by doublings.
     pub(crate) doubled: Option<usize>,
-    /// Whether it can fold the rows of long windows in two scans.
+    /// Whether it can fold the rows of long windows in two scans, and slide along columns of lanes so.
     pub(crate) scans: bool,
+    pub(crate) across: bool,
     /// Whether it can reduce windows straight from the input, without a line.
     pub(crate) direct: bool,
     /// The same, if windows of lanes overlap a little.
@@ -198,6 +200,8 @@ pub(crate) struct Plan<'g> {
     pub(crate) scan: Option<Scan>,
     /// How long windows are put together along a row.
     pub(crate) levels: Levels,
+    /// Whether long windows are scanned across columns of lanes instead.
+    pub(crate) across: bool,
     pub(crate) divisor: Divisor,
     /// Whether some window has no element: one that is dilated past both ends of an axis.
     pub(crate) has_empty: bool,
@@ -234,7 +238,8 @@ impl<'g> Plan<'g> {
         let outputs = saturating_product(pooled.iter().map(|(_, axis)| axis.outputs()));
         let has_empty = pooled.iter().any(|(_, axis)| has_empty(axis));
         let scan = Scan::new(&rows, traits.overlap).filter(|_| traits.scans);
-        let row_bytes = scan.map_or(LINE_BYTES, |scan| SCAN_BYTES / scan.rows);
+        let scan_bytes = SCAN_BYTES[usize::from(has_lanes(&free, 2))];
+        let row_bytes = scan.map_or(LINE_BYTES, |scan| scan_bytes / scan.rows);
         let (lanes, lane_block, gathered) =
             choose_lanes(&mut free, &columns, row_bytes, [volume, outputs], traits);
         let rows_at_once: usize = rows.iter().map(|row| row.axis.max_count()).product();
@@ -260,7 +265,7 @@ impl<'g> Plan<'g> {
         // Lanes are cut for the line's sake alone: parts of columns are not next to one another.
         let lane_block = if direct { lanes.len } else { lane_block };
         let column_bytes = traits.line_element * lane_block;
-        let line_bytes = if scan.is_some() { SCAN_BYTES } else { LINE_BYTES };
+        let line_bytes = if scan.is_some() { scan_bytes } else { LINE_BYTES };
         let capacity = if direct { usize::MAX } else { row_bytes / column_bytes };
         let chunks = chunks_of(columns.axis, capacity.max(1));
         let levels = match holds_padding(columns.axis) {
@@ -270,18 +275,23 @@ impl<'g> Plan<'g> {
             }
             false => Levels::NONE,
         };
+        let stride = window_stride(columns.axis);
+        let across = traits.across
+            && levels.count > 0
+            && (levels.step, stride) == (1, 1)
+            && column_bytes >= VECTOR_BYTES;
+        let levels = if across { Levels::NONE } else { levels };
         let contiguous = columns.input == if lanes.len == 1 { 1 } else { lane_block as isize };
         let converted = lanes.len == 1
             && (traits.parts && all_in_parts(columns.axis)
                 || traits.turns && columns.output == 1 && lie_apart(columns.axis, traits.element));
         let in_place = (traits.in_place || converted)
             && !direct
-            && levels.count == 0
+            && (levels.count, across) == (0, false)
             && (contiguous && lanes.len == lane_block || gathered)
             && rows.iter().all(|row| row.rows.iter().all(|row| row.taps.count == 1))
             && chunks.iter().all(|chunk| chunk.padding() == [0, 0]);
         let longest = chunks.iter().map(|chunk| chunk.columns).max().unwrap_or(0);
-        let stride = window_stride(columns.axis);
         let rows_in_one = !in_place
             && (lane_block, levels.count, scan.is_none()) == (1, 0, true)
             && matches!(&chunks[..], [chunk] if chunk.padding()[0] == 0)
@@ -322,6 +332,7 @@ impl<'g> Plan<'g> {
             direct,
             scan,
             levels,
+            across,
             divisor,
             has_empty,
             volume,
@@ -336,7 +347,12 @@ impl<'g> Plan<'g> {
             // Columns that windows have in common.
             (SIDE - 1) * (self.lanes.len + self.slack)
         } else {
-            self.levels_at() + self.level_len() * self.levels.count as usize + self.pitch
+            let scans = if self.scan.is_some() { self.pitch } else { 0 };
+            let levels = match self.across {
+                true => self.columns.axis.max_count() * self.slack,
+                false => self.level_len() * self.levels.count as usize,
+            };
+            self.levels_at() + levels + self.pitch + scans
         }
     }
 

@@ -1,13 +1,77 @@
 //! Folding the rows of long windows in two scans: see [`Scan`](super::plan::Scan).
+//!
+//! Rows are read from their first element to their last, one after the other: memory that is far apart
+//! often falls into the same sets of a cache.
 
 use std::ops::Range;
 
-use smallvec::SmallVec;
-
 use super::ScanRows;
-use super::tile::{combined, in_tiles, load_traced};
+use super::tile::{VECTOR_BYTES, combined, in_tiles, load_partials, with_lanes};
 use crate::reduce::Reduce;
-use crate::simd::{Work, load_and_store, load_tile, prefetch_next, store_tile};
+use crate::simd::{Work, in_one, load_and_store, load_tile, store_tile, turn_by_turn};
+
+/// Runs `$body` for the tiles of a row, each with its constant width `$L`, where in a row of the line it
+/// is, and its elements as partial results; adds to the trace of what was met.
+macro_rules! tiles_of_row {
+    ($self:ident, $V:expr, $row:expr, $room:expr, |$i:ident, $L:ident, $tile:ident| $body:expr) => {{
+        // A sum waits for the one before it: there are two at a time.
+        if const { R::FREQUENT && !R::IDEMPOTENT && $V > 16 } {
+            tiles_of_row!(@two $self, $V, $row, $room, |$i, $L, $tile| $body);
+        } else {
+            tiles_of_row!(@one $self, $V, $row, $room, |$i, $L, $tile| $body);
+        }
+    }};
+    (@$widths:ident $self:ident, $V:expr, $row:expr, $room:expr,
+     |$i:ident, $L:ident, $tile:ident| $body:expr) => {
+        with_lanes!(size_of::<R::Partial>(), |LANES| {
+            let (reduce, scan, src) = ($self.reduce, $self.scan, $self.src);
+            // In one vector and one element, which a loop can carry.
+            let (mut met, mut last) = ([reduce.identity(); LANES], [reduce.identity()]);
+            for column in 0..scan.columns {
+                let (at, shift) = (scan.at($row, column), column * scan.len);
+                in_tiles!($widths, size_of::<R::Partial>(), scan.len, $room, R::IDEMPOTENT, |i, $L| {
+                    turn_by_turn();
+                    // SAFETY: there is room in all rows.
+                    let $tile: [R::Partial; $L] = unsafe { load_partials::<T, R, $L>(reduce, src, at + i) };
+                    if NUMBERS && $L == 1 {
+                        last[0] = reduce.traced(last[0], $tile[0]);
+                    } else if NUMBERS {
+                        for l in 0..$L {
+                            met[l] = reduce.traced(met[l], $tile[l]);
+                        }
+                        if const { $V >= VECTOR_BYTES } {
+                            // SAFETY: the level's vectors have as many bytes.
+                            met = unsafe { in_one(met) };
+                        }
+                    }
+                    let $i = shift + i;
+                    $body;
+                });
+            }
+            if NUMBERS {
+                for l in 0..LANES {
+                    $self.met[l] = reduce.traced($self.met[l], met[l]);
+                }
+                $self.met[0] = reduce.traced($self.met[0], last[0]);
+            }
+        })
+    };
+}
+
+/// [`load_tile`] of what is stored again.
+///
+/// # Safety
+/// They are elements of the line.
+#[inline(always)]
+unsafe fn loaded<const V: usize, P: Copy, const L: usize>(line: &[P], at: usize) -> [P; L] {
+    // SAFETY: the caller's promise.
+    let tile = unsafe { load_tile(line, at) };
+    if const { V < VECTOR_BYTES } {
+        // The compiler would store under a mask what is larger, which takes some processors long.
+        load_and_store();
+    }
+    tile
+}
 
 /// Folds rows of elements into one row of partial results per window.
 ///
@@ -18,6 +82,8 @@ pub(crate) struct ScanFold<'a, T, R: Reduce<T>, const NUMBERS: bool> {
     pub(crate) src: &'a [T],
     pub(crate) scan: ScanRows,
     pub(crate) line: &'a mut [R::Partial],
+    /// Room for a row: what the scan of a block from its start has.
+    pub(crate) prefix: &'a mut [R::Partial],
     /// With `NUMBERS`, a vector that takes the trace of all elements. Looking at the trace in here
     /// would make the compiler sum the halves of that look apart from the first element on.
     pub(crate) met: &'a mut [R::Partial],
@@ -28,36 +94,18 @@ impl<T: Copy, R: Reduce<T>, const NUMBERS: bool> Work for ScanFold<'_, T, R, NUM
 
     #[inline(always)]
     fn run<const V: usize>(mut self) {
-        let (scan, room) = (self.scan, self.room());
-        let mut groups: SmallVec<[(Range<usize>, usize); 2]> = SmallVec::new();
-        while groups.last().is_none_or(|(windows, _)| windows.end < scan.count) {
-            groups.push(scan.sharing(groups.last().map_or(0, |(windows, _)| windows.end)));
-        }
-        macro_rules! tiles {
-            ($widths:ident) => {
-                in_tiles!($widths, size_of::<R::Partial>(), scan.len, room, true, |at, L| {
-                    let mut met = [self.reduce.identity(); L];
-                    for &(ref windows, boundary) in &groups {
-                        self.before::<L>(windows, boundary, at, &mut met);
-                        self.after::<V, L>(windows, boundary, at, &mut met);
-                    }
-                    if NUMBERS {
-                        for l in 0..L {
-                            self.met[l] = self.reduce.traced(self.met[l], met[l]);
-                        }
-                    }
-                })
-            };
-        }
-        // A sum waits for the one before it: there are two at a time.
-        if const { R::FREQUENT && !R::IDEMPOTENT && V > 16 } {
-            tiles!(two);
-        } else {
-            tiles!(one);
+        let scan = self.scan;
+        let room = self.room();
+        let mut first = 0;
+        while first < scan.count {
+            let (windows, boundary) = scan.sharing(first);
+            self.before::<V>(&windows, boundary, room);
+            self.after::<V>(&windows, boundary, room);
+            first = windows.end;
         }
         if scan.after > 0 {
             for window in 0..scan.count {
-                let to = scan.line + window * scan.pitch + scan.len;
+                let to = scan.to(window) + scan.columns * scan.len;
                 self.line[to..to + scan.after].fill(self.reduce.identity());
             }
         }
@@ -65,137 +113,108 @@ impl<T: Copy, R: Reduce<T>, const NUMBERS: bool> Work for ScanFold<'_, T, R, NUM
 }
 
 impl<T: Copy, R: Reduce<T>, const NUMBERS: bool> ScanFold<'_, T, R, NUMBERS> {
-    /// Columns that may be read of every row, and written for every window: as many as there are,
-    /// or more.
+    /// Elements of a column that may be read of every row, and written for every window: as many as
+    /// there are, or, of a single column, more.
     #[inline(always)]
     fn room(&self) -> usize {
         let scan = self.scan;
-        assert!(scan.line + scan.len <= scan.pitch && scan.count * scan.pitch <= self.line.len());
+        let elements = scan.columns * scan.len;
+        assert!(scan.line + elements <= scan.pitch && scan.count * scan.pitch <= self.line.len());
+        assert!(scan.pitch <= self.prefix.len() && scan.columns > 0);
         let (first, end) = (scan.start(0), scan.end(scan.count - 1));
         if first >= end {
             return scan.len;
         }
-        let mut reach = [first, end - 1].map(|row| scan.row(row));
+        let ends = |row: usize| [0, scan.columns - 1].map(|column| scan.at(row, column));
+        let mut reach = [ends(first), ends(end - 1)].concat();
         reach.sort_unstable();
-        let room = self.src.len().saturating_sub(reach[1]);
+        let room = self.src.len().saturating_sub(reach[3]);
         assert!(room >= scan.len, "rows lie in the array");
-        room.min(scan.pitch - scan.line)
+        match scan.columns {
+            1 => room.min(scan.pitch - scan.line),
+            _ => scan.len,
+        }
     }
 
     /// Gives `windows` their rows before `boundary`, last to first.
     #[inline(always)]
-    fn before<const L: usize>(
-        &mut self,
-        windows: &Range<usize>,
-        boundary: usize,
-        at: usize,
-        met: &mut [R::Partial; L],
-    ) {
-        let Self { reduce, scan, .. } = *self;
-        let mut acc = [reduce.identity(); L];
-        let (mut window, mut row) = (windows.end, boundary);
-        while window > windows.start {
-            window -= 1;
+    fn before<const V: usize>(&mut self, windows: &Range<usize>, boundary: usize, room: usize) {
+        let (scan, elements) = (self.scan, self.elements());
+        let (mut row, mut from) = (boundary, scan.to(windows.end - 1));
+        self.line[from..from + elements].fill(self.reduce.identity());
+        for window in windows.clone().rev() {
+            let to = scan.to(window);
+            if row <= scan.start(window) && to != from {
+                self.line.copy_within(from..from + elements, to);
+            }
             while row > scan.start(window) {
                 row -= 1;
-                let tile = self.load(scan.row(row) + at, met);
-                acc = combined::<T, R, L, NUMBERS>(reduce, tile, acc);
+                self.onto::<V>(row, from, to, room);
+                from = to;
             }
-            // Nothing is there if no row is left.
-            let (mut from, mut to) = (scan.row(row).wrapping_add(at), scan.to(window) + at);
-            self.store(to, acc);
-            // The others have one row more each, but for those that start in the padding.
-            let one_by_one = scan.stride == 1 && scan.starts_at(window, row);
-            let rest = if one_by_one { (window - windows.start).min(row) } else { 0 };
-            for _ in 0..rest / 4 {
-                let d = self.load(from.wrapping_add_signed(-scan.step), met);
-                let c = self.load(from.wrapping_add_signed(-2 * scan.step), met);
-                let b = self.load(from.wrapping_add_signed(-3 * scan.step), met);
-                from = from.wrapping_add_signed(-4 * scan.step);
-                let a = self.load(from, met);
-                let d = combined::<T, R, L, NUMBERS>(reduce, d, acc);
-                let c = combined::<T, R, L, NUMBERS>(reduce, c, d);
-                let b = combined::<T, R, L, NUMBERS>(reduce, b, c);
-                acc = combined::<T, R, L, NUMBERS>(reduce, a, b);
-                self.store(to - scan.pitch, d);
-                self.store(to - 2 * scan.pitch, c);
-                self.store(to - 3 * scan.pitch, b);
-                to -= 4 * scan.pitch;
-                self.store(to, acc);
-            }
-            (window, row) = (window - rest / 4 * 4, row - rest / 4 * 4);
+            from = to;
         }
     }
 
     /// Gives `windows` their rows from `boundary` on.
     #[inline(always)]
-    fn after<const V: usize, const L: usize>(
-        &mut self,
-        windows: &Range<usize>,
-        boundary: usize,
-        at: usize,
-        met: &mut [R::Partial; L],
-    ) {
-        let Self { reduce, scan, .. } = *self;
-        let mut acc = [reduce.identity(); L];
-        let (mut window, mut row) = (windows.start, boundary);
-        while window < windows.end {
-            while row < scan.end(window) {
-                let tile = self.load(scan.row(row) + at, met);
-                acc = combined::<T, R, L, NUMBERS>(reduce, acc, tile);
+    fn after<const V: usize>(&mut self, windows: &Range<usize>, boundary: usize, room: usize) {
+        let (scan, elements) = (self.scan, self.elements());
+        self.prefix[..elements].fill(self.reduce.identity());
+        let mut row = boundary;
+        for window in windows.clone() {
+            let (to, end) = (scan.to(window), scan.end(window));
+            while row + 1 < end {
+                self.next::<V, false>(row, to, room);
                 row += 1;
             }
-            let (mut from, mut to) = (scan.row(row).wrapping_add(at), scan.to(window) + at);
-            self.add::<V, L>(to, acc);
-            window += 1;
-            // The others have one row more each, but for those that end in the padding.
-            let rest = (windows.end - window).min(scan.rows - row);
-            let rest = if scan.stride == 1 && row > boundary { rest } else { 0 };
-            for _ in 0..rest / 4 {
-                let a = self.load(from, met);
-                let b = self.load(from.wrapping_add_signed(scan.step), met);
-                let c = self.load(from.wrapping_add_signed(2 * scan.step), met);
-                let d = self.load(from.wrapping_add_signed(3 * scan.step), met);
-                from = from.wrapping_add_signed(4 * scan.step);
-                let a = combined::<T, R, L, NUMBERS>(reduce, acc, a);
-                let b = combined::<T, R, L, NUMBERS>(reduce, a, b);
-                let c = combined::<T, R, L, NUMBERS>(reduce, b, c);
-                acc = combined::<T, R, L, NUMBERS>(reduce, c, d);
-                self.add::<V, L>(to + scan.pitch, a);
-                self.add::<V, L>(to + 2 * scan.pitch, b);
-                self.add::<V, L>(to + 3 * scan.pitch, c);
-                to += 4 * scan.pitch;
-                self.add::<V, L>(to, acc);
+            if row < end {
+                self.next::<V, true>(row, to, room);
+                row += 1;
+            } else if row > boundary {
+                self.join(to);
             }
-            (window, row) = (window + rest / 4 * 4, row + rest / 4 * 4);
         }
     }
 
-    /// `L` elements of a row from position `at` on, of those that [`room`](Self::room) counts.
+    /// Makes row `to` of the line what row `from` of it has, after a row of the input.
     #[inline(always)]
-    fn load<const L: usize>(&self, at: usize, met: &mut [R::Partial; L]) -> [R::Partial; L] {
-        // Rows are pages apart, where nothing but this asks for the next tile in time.
-        prefetch_next(self.src, at.wrapping_add(L));
-        // SAFETY: there is room in all rows of these windows.
-        unsafe { load_traced::<T, R, L, NUMBERS>(self.reduce, self.src, at, met) }
+    fn onto<const V: usize>(&mut self, row: usize, from: usize, to: usize, room: usize) {
+        let Self { reduce, ref mut line, .. } = *self;
+        // SAFETY: there is room in all rows.
+        tiles_of_row!(self, V, row, room, |i, L, tile| unsafe {
+            let acc = loaded::<V, _, L>(line, from + i);
+            store_tile(line, to + i, combined::<T, R, L, NUMBERS>(reduce, tile, acc));
+        });
     }
 
-    /// Makes `tile` what a window has from element `to` of the line on.
+    /// Adds a row of the input to what the scan has, and with `LAST` that to row `to` of the line.
     #[inline(always)]
-    fn store<const L: usize>(&mut self, to: usize, tile: [R::Partial; L]) {
-        // SAFETY: there is room for all windows.
-        unsafe { store_tile(self.line, to, tile) };
-    }
-
-    /// Adds `tile` to what a window has from element `to` of the line on.
-    #[inline(always)]
-    fn add<const V: usize, const L: usize>(&mut self, to: usize, tile: [R::Partial; L]) {
+    fn next<const V: usize, const LAST: bool>(&mut self, row: usize, to: usize, room: usize) {
+        let Self { reduce, ref mut line, ref mut prefix, .. } = *self;
         // SAFETY: as above.
-        let folded: [R::Partial; L] = unsafe { load_tile(self.line, to) };
-        if const { V < 64 } {
-            // The compiler would store under a mask what is larger, which takes some processors long.
-            load_and_store();
+        tiles_of_row!(self, V, row, room, |i, L, tile| unsafe {
+            let acc = loaded::<V, _, L>(prefix, i);
+            let acc = combined::<T, R, L, NUMBERS>(reduce, acc, tile);
+            store_tile(prefix, i, acc);
+            if LAST {
+                let folded = loaded::<V, _, L>(line, to + i);
+                store_tile(line, to + i, combined::<T, R, L, NUMBERS>(reduce, folded, acc));
+            }
+        });
+    }
+
+    /// Adds what the scan has to row `to` of the line.
+    #[inline(always)]
+    fn join(&mut self, to: usize) {
+        let elements = self.elements();
+        for (folded, &acc) in self.line[to..to + elements].iter_mut().zip(&*self.prefix) {
+            *folded = self.reduce.combine(*folded, acc);
         }
-        self.store(to, combined::<T, R, L, NUMBERS>(self.reduce, folded, tile));
+    }
+
+    #[inline(always)]
+    fn elements(&self) -> usize {
+        self.scan.columns * self.scan.len
     }
 }

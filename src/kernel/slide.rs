@@ -179,7 +179,7 @@ pub(crate) struct FoldRuns<'a, T, R: Reduce<T>, const S: usize, const NUMBERS: b
     pub(crate) apart: Apart,
 }
 
-impl<T: Copy, R: Reduce<T>, const S: usize, const NUMBERS: bool> Work
+impl<T: Copy + Default, R: Reduce<T>, const S: usize, const NUMBERS: bool> Work
     for FoldRuns<'_, T, R, S, NUMBERS>
 {
     const FOR_ALL: bool = S < 2 && !NUMBERS;
@@ -217,7 +217,9 @@ impl<T: Copy, R: Reduce<T>, const S: usize, const NUMBERS: bool> Work
     }
 }
 
-impl<T: Copy, R: Reduce<T>, const S: usize, const NUMBERS: bool> FoldRuns<'_, T, R, S, NUMBERS> {
+impl<T: Copy + Default, R: Reduce<T>, const S: usize, const NUMBERS: bool>
+    FoldRuns<'_, T, R, S, NUMBERS>
+{
     #[inline(always)]
     fn stretch(&self, row: &OutputRow, runs: Runs, taps: &[usize], scale: R::Scale) {
         let Along { reduce, line, slide, bases, out: results, .. } = self.along;
@@ -238,9 +240,10 @@ impl<T: Copy, R: Reduce<T>, const S: usize, const NUMBERS: bool> FoldRuns<'_, T,
                 in_tiles!(two, size_of::<R::Partial>(), runs.n, room, true, |at, L| {
                     // SAFETY: that much is readable.
                     let acc = unsafe { fold_tile::<_, L>(line, start + at, 1, taps, combine) };
+                    let results = reduce.finish_tile(acc, [scale; L]);
                     let dst = &mut dst[at..at + L];
                     for l in 0..L {
-                        dst[l].write(reduce.finish(acc[l], scale));
+                        dst[l].write(results[l]);
                     }
                 });
             } else if const { S == 0 } {
@@ -251,9 +254,10 @@ impl<T: Copy, R: Reduce<T>, const S: usize, const NUMBERS: bool> FoldRuns<'_, T,
                     let acc = unsafe {
                         fold_tile::<_, L>(line, start + at * stride, stride, taps, combine)
                     };
+                    let results = reduce.finish_tile(acc, [scale; L]);
                     let dst = &mut dst[at..at + L];
                     for l in 0..L {
-                        dst[l].write(reduce.finish(acc[l], scale));
+                        dst[l].write(results[l]);
                     }
                 });
             } else {
@@ -336,7 +340,7 @@ impl<T: Copy, R: Reduce<T>, const S: usize, const NUMBERS: bool> FoldRuns<'_, T,
 /// the adders busy, and errors small.
 pub(crate) struct FoldInParts<'a, T, R: Reduce<T>, S: Source<T, R>>(pub(crate) Along<'a, T, R, S>);
 
-impl<T: Copy, R: Reduce<T>, S: Source<T, R>> Work for FoldInParts<'_, T, R, S> {
+impl<T: Copy + Default, R: Reduce<T>, S: Source<T, R>> Work for FoldInParts<'_, T, R, S> {
     #[inline(always)]
     fn run<const V: usize>(self) {
         let Along { reduce, rows, bases, slide, .. } = self.0;
@@ -350,7 +354,7 @@ impl<T: Copy, R: Reduce<T>, S: Source<T, R>> Work for FoldInParts<'_, T, R, S> {
     }
 }
 
-impl<T: Copy, R: Reduce<T>, S: Source<T, R>> FoldInParts<'_, T, R, S> {
+impl<T: Copy + Default, R: Reduce<T>, S: Source<T, R>> FoldInParts<'_, T, R, S> {
     #[inline(always)]
     fn window(&self, row: &OutputRow, stretch: &Stretch, scale: R::Scale) {
         let Along { reduce, line, slide, out, .. } = self.0;
@@ -401,9 +405,10 @@ impl<T: Copy, R: Reduce<T>, S: Source<T, R>> FoldInParts<'_, T, R, S> {
                     total[l] = reduce.combine(total[l], S::partial(reduce, column[l]));
                 }
             }
+            let results = reduce.finish_tile(total, [scale; L]);
             let dst = &mut dst[at..at + L];
             for l in 0..L {
-                dst[l].write(reduce.finish(total[l], scale));
+                dst[l].write(results[l]);
             }
         });
     }

@@ -8,7 +8,7 @@ pub(super) fn fold<T: Copy + Default, K: Kernel<T>>(
     kernel: K,
     src: &[T],
     band: &Band,
-    [columns, after]: [usize; 2],
+    columns: usize,
     stride: isize,
     line: &mut K::Line,
 ) {
@@ -27,7 +27,7 @@ pub(super) fn fold<T: Copy + Default, K: Kernel<T>>(
         let reach = rows.taps.last().map_or(0, |tap| tap.offset);
         rows.folds.clear();
         rows.folds.push(RowFold { src: 0, first: 0, end: taps.len(), reach, ..*fold });
-        kernel.fold(line, &staged, &rows, columns, after);
+        kernel.fold(line, &staged, &rows, columns);
     }
 }
 

@@ -245,6 +245,7 @@ impl<T: Copy + Default, K: Kernel<T>> Sweep<'_, '_, T, K> {
             out_stride: place.output[plan.rows.len()],
             divisor: plan.divisor,
             levels: plan.levels,
+            across: plan.across,
             levels_at: plan.levels_at(),
             level_rows: plan.level_rows,
             level_len: plan.level_len(),
@@ -335,7 +336,7 @@ impl<T: Copy + Default, K: Kernel<T>> Sweep<'_, '_, T, K> {
         let (plan, lanes) = (self.plan, place.lanes);
         let stride = place.input[plan.rows.len()];
         let columns = chunk.inside.len();
-        let [before, _] = chunk.padding();
+        let [before, after] = chunk.padding();
         let inside = chunk.inside.start as isize * stride;
         band.clear();
         let scan = self.scan_rows(place, cursor, chunk, count);
@@ -351,7 +352,9 @@ impl<T: Copy + Default, K: Kernel<T>> Sweep<'_, '_, T, K> {
             let at = self.output_row(place, cursor, to, inside, band, &mut axes);
             for column in 0..parts {
                 let at = at.wrapping_add_signed(column as isize * stride);
-                band.fold(to + (before + column) * lanes, at, &axes);
+                // What follows other columns is the next one.
+                let after = if column + 1 == parts { after * lanes } else { 0 };
+                band.fold([to + (before + column) * lanes, after], at, &axes);
             }
             self.advance(cursor);
         }
@@ -392,23 +395,16 @@ impl<T: Copy + Default, K: Kernel<T>> Sweep<'_, '_, T, K> {
     ) -> bool {
         let (lanes, columns) = (place.lanes, chunk.inside.len());
         let stride = place.input[self.plan.rows.len()];
-        let after = chunk.padding()[1] * lanes;
         match (are_neighbours(stride, lanes, columns), scan) {
             (true, Some(scan)) => return self.kernel.scan(line, src, &scan),
-            (true, None) => self.kernel.fold(line, src, band, columns * lanes, after),
+            (true, None) => self.kernel.fold(line, src, band, columns * lanes),
             (false, Some(scan)) if lanes > 1 => {
-                let mut numbers = true;
-                for column in 0..columns {
-                    let to = scan.line + column * lanes;
-                    let at = scan.src.wrapping_add_signed(column as isize * stride);
-                    let scan = ScanRows { src: at, line: to, len: lanes, ..scan };
-                    numbers &= self.kernel.scan(line, src, &scan);
-                }
-                return numbers;
+                let scan = ScanRows { columns, apart: stride, len: lanes, ..scan };
+                return self.kernel.scan(line, src, &scan);
             }
-            (false, None) if lanes > 1 => self.kernel.fold(line, src, band, lanes, after),
+            (false, None) if lanes > 1 => self.kernel.fold(line, src, band, lanes),
             (false, Some(scan)) => return staged::scan(self.kernel, src, scan, stride, line),
-            (false, None) => staged::fold(self.kernel, src, band, [columns, after], stride, line),
+            (false, None) => staged::fold(self.kernel, src, band, columns, stride, line),
         }
         false
     }
@@ -472,6 +468,8 @@ impl<T: Copy + Default, K: Kernel<T>> Sweep<'_, '_, T, K> {
             count,
             line: before * place.lanes,
             pitch: self.plan.pitch,
+            columns: 1,
+            apart: 0,
             len: chunk.inside.len() * place.lanes,
             after: after * place.lanes,
         })

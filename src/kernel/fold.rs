@@ -103,18 +103,24 @@ impl<T: Copy + Default + Send + Sync + 'static, R: Reduce<T>> Kernel<T> for Fold
 
     fn scan(&self, line: &mut Self::Line, src: &[T], scan: &ScanRows) -> bool {
         let (&Self { reduce, level }, scan) = (self, *scan);
-        let rows = line.len() - scan.pitch;
+        let rows = line.len() - 2 * scan.pitch;
         let (line, prefix) = line.split_at_mut(rows);
         let mut met = [reduce.identity(); VECTOR_BYTES];
         let mut numbers = false;
         if R::PREFERS_NUMBERS && level.is_for_all() {
             let (line, prefix, met) = (&mut line[..], &mut prefix[..], &mut met[..]);
-            dispatch(level, ScanFold::<T, R, true> { reduce, src, scan, line, prefix, met });
+            dispatch(
+                level,
+                ScanFold::<T, R, true> { reduce, src, scan, line, prefix, now: 0, met },
+            );
             numbers = met.iter().all(|&trace| reduce.are_numbers(trace));
         }
         if !numbers {
             let met = &mut met[..];
-            dispatch(level, ScanFold::<T, R, false> { reduce, src, scan, line, prefix, met });
+            dispatch(
+                level,
+                ScanFold::<T, R, false> { reduce, src, scan, line, prefix, now: 0, met },
+            );
         }
         numbers
     }

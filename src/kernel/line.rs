@@ -48,6 +48,8 @@ pub(crate) struct Slide<'a> {
     pub(crate) axis: &'a Axis,
     pub(crate) chunk: &'a Chunk,
     pub(crate) stretches: &'a [Stretch],
+    /// [`Stretch::count`] of every output, if stretches differ in nothing else, or none.
+    pub(crate) counts: &'a [i64],
     pub(crate) lanes: usize,
     /// Columns between the windows of a stretch.
     pub(crate) stride: usize,
@@ -196,6 +198,20 @@ pub(crate) fn stretches(
             last.outputs += whole.end.min(rest.end) - rest.start;
             rest.start = whole.end.min(rest.end);
         }
+    }
+}
+
+/// Makes `counts` those of all outputs if that is all that several stretches differ in, whose windows
+/// are `stride` columns apart throughout; or else empty.
+pub(crate) fn counts(stretches: &[Stretch], stride: usize, counts: &mut Vec<i64>) {
+    counts.clear();
+    let goes_on = |pair: &[Stretch]| {
+        let [one, next] = pair else { return false };
+        let alike = (one.taps, one.step, one.in_parts) == (next.taps, next.step, false);
+        alike && one.start + one.outputs * stride == next.start
+    };
+    if stretches.len() > 1 && stretches.windows(2).all(goes_on) {
+        counts.extend(stretches.iter().flat_map(|one| std::iter::repeat_n(one.count, one.outputs)));
     }
 }
 

@@ -347,7 +347,7 @@ impl<'g> Plan<'g> {
             // Columns that windows have in common.
             (SIDE - 1) * (self.lanes.len + self.slack)
         } else {
-            let scans = if self.scan.is_some() { self.pitch } else { 0 };
+            let scans = if self.scan.is_some() { 2 * self.pitch } else { 0 };
             let levels = match self.across {
                 true => self.columns.axis.max_count() * self.slack,
                 false => self.level_len() * self.levels.count as usize,

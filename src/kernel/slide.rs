@@ -8,6 +8,7 @@ use smallvec::SmallVec;
 use super::band::{Bases, OutputRow};
 use super::doubled::fold_level;
 use super::line::{Apart, PARTS, Runs, Slide, Stretch};
+use super::scales::repeated;
 use super::tile::{VECTOR_BYTES, Vectors, are_numbers, in_tiles, with_lanes};
 use crate::reduce::{Reduce, combine};
 use crate::simd::{Work, load_tile, turn_by_turn};
@@ -189,9 +190,22 @@ impl<T: Copy + Default, R: Reduce<T>, const S: usize, const NUMBERS: bool> Work
         let (mut taps, mut step) = (self.level_taps(), 0);
         let mut walked: Option<(&Stretch, Runs, usize)> = None;
         let Along { reduce, rows, slide, .. } = self.along;
-        let several = slide.stretches.len() > 1;
+        // Outputs that are divided by different numbers, and are computed alike.
+        let alike = const { S == 1 } && (slide.lanes, self.apart) == (1, Apart::One);
+        let counts = if alike { slide.counts } else { &[] };
+        let all = slide.stretches.first().map(|first| Stretch { outputs: counts.len(), ..*first });
+        let stretches = all.as_slice();
+        let stretches = if counts.is_empty() { slide.stretches } else { stretches };
+        let (mut scales, mut rows_counted) = (Vec::new(), None);
+        let several = stretches.len() > 1;
         for row in rows {
-            for stretch in slide.stretches.iter().filter(|stretch| !stretch.in_parts) {
+            if !counts.is_empty() && rows_counted != Some(row.count) {
+                rows_counted = Some(row.count);
+                scales.clear();
+                scales.extend(counts.iter().map(|&n| reduce.scale(n.saturating_mul(row.count))));
+                repeated(&mut scales, counts.len() + 2 * VECTOR_BYTES);
+            }
+            for stretch in stretches.iter().filter(|stretch| !stretch.in_parts) {
                 // Most rows have one stretch, whose walk is the same in all of them.
                 if several || walked.is_none() {
                     if slide.levels.count == 0 {
@@ -210,7 +224,7 @@ impl<T: Copy + Default, R: Reduce<T>, const S: usize, const NUMBERS: bool> Work
                 if stretch.taps == 0 {
                     self.nothing(row, runs, scale);
                 } else {
-                    self.stretch(row, runs, &taps[..n], scale);
+                    self.stretch(row, runs, &taps[..n], scale, &scales);
                 }
             }
         }
@@ -220,8 +234,17 @@ impl<T: Copy + Default, R: Reduce<T>, const S: usize, const NUMBERS: bool> Work
 impl<T: Copy + Default, R: Reduce<T>, const S: usize, const NUMBERS: bool>
     FoldRuns<'_, T, R, S, NUMBERS>
 {
+    /// The results of a stretch, whose scale is the same, or in a table, and vectors more.
     #[inline(always)]
-    fn stretch(&self, row: &OutputRow, runs: Runs, taps: &[usize], scale: R::Scale) {
+    fn stretch(
+        &self,
+        row: &OutputRow,
+        runs: Runs,
+        taps: &[usize],
+        scale: R::Scale,
+        scales: &[R::Scale],
+    ) {
+        assert!(scales.is_empty() || scales.len() >= runs.n + 2 * VECTOR_BYTES, "all have one");
         let Along { reduce, line, slide, bases, out: results, .. } = self.along;
         let stride = if S == 0 { slide.stride } else { S };
         let at = row.line.wrapping_add_signed(bases.line);
@@ -240,7 +263,12 @@ impl<T: Copy + Default, R: Reduce<T>, const S: usize, const NUMBERS: bool>
                 in_tiles!(two, size_of::<R::Partial>(), runs.n, room, true, |at, L| {
                     // SAFETY: that much is readable.
                     let acc = unsafe { fold_tile::<_, L>(line, start + at, 1, taps, combine) };
-                    let results = reduce.finish_tile(acc, [scale; L]);
+                    let scale = match scales.is_empty() {
+                        true => [scale; L],
+                        // SAFETY: looked at above.
+                        false => unsafe { load_tile(scales, at) },
+                    };
+                    let results = reduce.finish_tile(acc, scale);
                     let dst = &mut dst[at..at + L];
                     for l in 0..L {
                         dst[l].write(results[l]);

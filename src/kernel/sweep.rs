@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 
 use super::band::{AxisTaps, Band, OutputRow};
 use super::chunk::Chunk;
-use super::line::{Slide, Stretch, stretches};
+use super::line::{Slide, Stretch, counts, stretches};
 use super::plan::Plan;
 use super::{Kernel, Rows, ScanRows, Target, staged};
 use crate::geometry::Geometry;
@@ -81,6 +81,7 @@ struct Scratch<T, K: Kernel<T>> {
     line: K::Line,
     bands: SmallVec<[Band; 1]>,
     stretches: SmallVec<[Stretch; 1]>,
+    counts: Vec<i64>,
     /// The chunk and the lanes that line and stretches are laid out for.
     laid_out: Option<(usize, usize)>,
     planes: Vec<T>,
@@ -106,6 +107,7 @@ impl<T: Copy + Default, K: Kernel<T>> Sweep<'_, '_, T, K> {
             line: self.kernel.line(plan.line_len()),
             bands: SmallVec::new(),
             stretches: SmallVec::new(),
+            counts: Vec::new(),
             laid_out: None,
             planes: Vec::new(),
             results: Default::default(),
@@ -233,11 +235,12 @@ impl<T: Copy + Default, K: Kernel<T>> Sweep<'_, '_, T, K> {
         let plan = self.plan;
         self.lay_out(chunk, place.lanes, scratch);
         let chunk = &plan.chunks[chunk];
-        let Scratch { line, bands, stretches, streamed, .. } = scratch;
+        let Scratch { line, bands, stretches, counts, streamed, .. } = scratch;
         let slide = Slide {
             axis: plan.columns.axis,
             chunk,
             stretches,
+            counts,
             lanes: place.lanes,
             stride: plan.stride,
             rows_in_one: plan.rows_in_one,
@@ -321,6 +324,7 @@ impl<T: Copy + Default, K: Kernel<T>> Sweep<'_, '_, T, K> {
         }
         let (axis, chunk_of) = (plan.columns.axis, &plan.chunks[chunk]);
         stretches(axis, chunk_of, plan.divisor, &mut scratch.stretches);
+        counts(&scratch.stretches, plan.stride, &mut scratch.counts);
         scratch.laid_out = Some((chunk, lanes));
     }
 

@@ -53,7 +53,7 @@ test: begin lint builds crate native fuzz-short wheel-tests dist ## everything t
 bench: begin $(STAMPS)/bench ## time other libraries beside poolnd; options in ARGS="--quick"
 	@.venv-bench/bin/python $(BENCH)/run.py $(ARGS)
 
-ratios: begin $(STAMPS)/installed ## what threads, small types and window sizes cost beside one another
+ratios: begin $(STAMPS)/installed ## what threads, small types, window sizes and layouts cost beside one another
 	@.venv/bin/python benches/ratios.py
 
 fuzz: begin ## fuzz the core for SECONDS=1800; inputs are kept in fuzz/corpus

@@ -1,8 +1,8 @@
 """Ratios of poolnd's times with one another: `make ratios`.
 
 How much a second thread gives, what small types gain where data fits the cache, what a large
-window costs beside a small one, and what a call costs. Both sides of a ratio take turns; each
-figure is a median over the rounds.
+window costs beside a small one, channels last beside channels first, and what a call costs. Both
+sides of a ratio take turns; each figure is a median over the rounds.
 """
 
 import statistics
@@ -18,6 +18,7 @@ import poolnd.nn.functional as F
 
 ROUNDS = 9
 Call = Callable[[], Any]
+Pool = Callable[..., Any]
 
 
 def seconds(call: Call, total: float = 0.03) -> float:
@@ -71,7 +72,7 @@ def small_types() -> None:
     """What bytes gain."""
     print("times as fast in uint8 as in float32, one thread, in the cache:", flush=True)
     poolnd.set_num_threads(1)
-    for shape in [(8, 56, 56), (1, 128, 256)]:
+    for shape in [(8, 56, 56), (64, 56, 56), (1, 128, 256)]:
         wide, narrow = images(*shape)
         for window in [(2, 2, 0), (3, 2, 1), (3, 1, 1), (5, 1, 2), (9, 1, 4), (31, 1, 15)]:
             calls = [partial(seconds, partial(F.max_pool2d, x, *window)) for x in (wide, narrow)]
@@ -89,6 +90,32 @@ def windows() -> None:
             print(f"  {pool.__name__:11} {x.dtype!s:8} {ratio(large, small)}", flush=True)
 
 
+def layouts() -> None:
+    """What channels last cost beside channels first."""
+    print("times as long with the channels last as with them first:", flush=True)
+    poolnd.set_num_threads(2)
+    problems: list[tuple[Pool, tuple[int, ...], tuple[int, int, int]]] = [
+        (F.max_pool2d, (4, 64, 112, 112), (3, 2, 1)),
+        (F.avg_pool2d, (4, 256, 56, 56), (2, 2, 0)),
+        (F.max_pool2d, (4, 64, 56, 56), (3, 1, 1)),
+        (F.avg_pool2d, (4, 64, 56, 56), (3, 1, 1)),
+        (F.max_pool2d, (4, 64, 56, 56), (5, 1, 2)),
+        (F.max_pool2d, (4, 512, 20, 20), (9, 1, 4)),
+        (F.max_pool2d, (4, 512, 20, 20), (13, 1, 6)),
+        (F.avg_pool2d, (4, 512, 20, 20), (5, 1, 2)),
+        (F.max_pool2d, (1, 64, 128, 128), (31, 1, 15)),
+        (F.avg_pool2d, (1, 64, 128, 128), (31, 1, 15)),
+        (F.max_pool2d, (1, 3, 1080, 1920), (7, 1, 3)),
+        (F.max_pool2d, (1, 3, 1080, 1920), (31, 1, 15)),
+    ]
+    for pool, shape, window in problems:
+        first, _ = images(*shape)
+        last = np.ascontiguousarray(first.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
+        times = [partial(seconds, partial(pool, x, *window)) for x in (last, first)]
+        kind = "max" if pool is F.max_pool2d else "average"
+        print(f"  {kind:7} {shape!s:18} {window!s:12} {ratio(*times)}", flush=True)
+
+
 def calls() -> None:
     """What a call costs that has next to nothing to do."""
     print("a call on 1 x 1 x 4 x 4, in microseconds:", flush=True)
@@ -103,4 +130,5 @@ if __name__ == "__main__":
     threads()
     small_types()
     windows()
+    layouts()
     calls()

@@ -62,6 +62,11 @@ macro_rules! tiles_of_row {
 /// meanwhile.
 const ROWS: usize = 4;
 
+/// Whether so many are scanned at a time: not for what few ask for, nor again for what are no numbers.
+const fn are_many<T, R: Reduce<T>, const V: usize, const NUMBERS: bool>() -> bool {
+    R::FREQUENT && NUMBERS == R::PREFERS_NUMBERS && V > 16
+}
+
 /// Bytes of a strip's partial results: three or four rows of them, and one of elements, stay in a
 /// first-level cache from one row to the next.
 const STRIP_BYTES: usize = 8 << 10;
@@ -178,11 +183,11 @@ impl<T: Copy, R: Reduce<T>, const NUMBERS: bool> ScanFold<'_, T, R, NUMBERS> {
         if first >= end {
             return scan.len;
         }
-        let ends =
-            |row: usize| [0, scan.columns.saturating_sub(1)].map(|column| scan.at(row, column));
-        let mut reach = [ends(first), ends(end - 1)].concat();
-        reach.sort_unstable();
-        let room = self.src.len().saturating_sub(reach[3]);
+        let last = scan.columns.saturating_sub(1);
+        let corners = [(first, 0), (first, last), (end - 1, 0), (end - 1, last)];
+        let reach =
+            corners.into_iter().fold(0, |most, (row, column)| most.max(scan.at(row, column)));
+        let room = self.src.len().saturating_sub(reach);
         assert!(room >= scan.len, "rows lie in the array");
         match scan.columns {
             1 => room.min(scan.pitch - scan.line),
@@ -205,7 +210,8 @@ impl<T: Copy, R: Reduce<T>, const NUMBERS: bool> ScanFold<'_, T, R, NUMBERS> {
                 self.line.copy_within(shifted(from), to + elements.start);
             }
             while row > scan.start(window) {
-                let one_each = window + 1 >= windows.start + ROWS
+                let one_each = const { are_many::<T, R, V, NUMBERS>() }
+                    && window + 1 >= windows.start + ROWS
                     && (0..ROWS).all(|i| scan.start(window - i) + i + 1 == row);
                 if one_each {
                     self.onto::<V, ROWS>(row, from, to, strip);
@@ -229,7 +235,8 @@ impl<T: Copy, R: Reduce<T>, const NUMBERS: bool> ScanFold<'_, T, R, NUMBERS> {
         let (mut row, mut window) = (boundary, windows.start);
         while window < windows.end {
             let (to, end) = (scan.to(window), scan.end(window));
-            let one_each = window + ROWS <= windows.end
+            let one_each = const { are_many::<T, R, V, NUMBERS>() }
+                && window + ROWS <= windows.end
                 && (0..ROWS).all(|i| scan.end(window + i) == row + i + 1);
             if one_each {
                 self.next::<V, ROWS, true>(row, to, strip);

@@ -191,7 +191,7 @@ impl<T: Copy + Default, R: Reduce<T>, const S: usize, const NUMBERS: bool> Work
         let mut walked: Option<(&Stretch, Runs, usize)> = None;
         let Along { reduce, rows, slide, .. } = self.along;
         // Outputs that are divided by different numbers, and are computed alike.
-        let alike = const { S == 1 } && (slide.lanes, self.apart) == (1, Apart::One);
+        let alike = Self::HAS_TABLE && (slide.lanes, self.apart) == (1, Apart::One);
         let counts = if alike { slide.counts } else { &[] };
         let all = slide.stretches.first().map(|first| Stretch { outputs: counts.len(), ..*first });
         let stretches = all.as_slice();
@@ -234,6 +234,9 @@ impl<T: Copy + Default, R: Reduce<T>, const S: usize, const NUMBERS: bool> Work
 impl<T: Copy + Default, R: Reduce<T>, const S: usize, const NUMBERS: bool>
     FoldRuns<'_, T, R, S, NUMBERS>
 {
+    /// Whether scales may be in a table.
+    const HAS_TABLE: bool = S == 1 && R::COMMON && !R::IDEMPOTENT;
+
     /// The results of a stretch, whose scale is the same, or in a table, and vectors more.
     #[inline(always)]
     fn stretch(
@@ -263,7 +266,7 @@ impl<T: Copy + Default, R: Reduce<T>, const S: usize, const NUMBERS: bool>
                 in_tiles!(two, size_of::<R::Partial>(), runs.n, room, true, |at, L| {
                     // SAFETY: that much is readable.
                     let acc = unsafe { fold_tile::<_, L>(line, start + at, 1, taps, combine) };
-                    let scale = match scales.is_empty() {
+                    let scale = match !Self::HAS_TABLE || scales.is_empty() {
                         true => [scale; L],
                         // SAFETY: looked at above.
                         false => unsafe { load_tile(scales, at) },

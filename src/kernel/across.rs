@@ -1,22 +1,46 @@
 //! Long windows along folded rows whose columns have lanes, in two scans across the columns: what
 //! [`Scan`](super::plan::Scan) is for rows.
 
+use super::band::Band;
+use super::fold::Fold;
+use super::line::Slide;
 use super::slide::Along;
 use super::tile::{VECTOR_BYTES, combined, in_tiles};
 use crate::reduce::Reduce;
-use crate::simd::{Work, load_tile, store_tile, turn_by_turn};
+use crate::simd::{Work, dispatch, load_tile, store_tile, turn_by_turn};
+use crate::view::Shared;
 
-/// Elements of the largest tile, for each column of a window.
-pub(super) const fn tile<P>() -> usize {
+/// Elements of the largest tile.
+const fn tile<P>() -> usize {
     2 * VECTOR_BYTES / size_of::<P>()
+}
+
+/// Slides along folded rows of lanes in two scans, with what is behind them in the line as scratch.
+pub(super) fn slide<T: Copy + Default + Send + Sync, R: Reduce<T>>(
+    Fold { reduce, level }: Fold<R>,
+    line: &mut [R::Partial],
+    band: &Band,
+    slide: &Slide<'_>,
+    out: Shared<T>,
+) {
+    let (line, scanned) = line.split_at_mut(slide.levels_at);
+    let (rows, bases) = (&band.rows[..], band.bases(slide.in_place));
+    let along = Along { reduce, line, rows, bases, slide, out };
+    match const { (R::FREQUENT && R::IDEMPOTENT, R::PREFERS_NUMBERS) } {
+        (true, true) if slide.numbers => {
+            dispatch(level, ScanAcross::<T, R, true> { along, scanned });
+        }
+        (true, _) => dispatch(level, ScanAcross::<T, R, false> { along, scanned }),
+        (false, _) => unreachable!("not planned"),
+    }
 }
 
 /// Reduces windows one column apart along rows of partial results to elements, by a reduction that may
 /// meet an element twice.
-pub(crate) struct ScanAcross<'a, T, R: Reduce<T>, const NUMBERS: bool> {
-    pub(crate) along: Along<'a, T, R>,
+struct ScanAcross<'a, T, R: Reduce<T>, const NUMBERS: bool> {
+    along: Along<'a, T, R>,
     /// Room for what the scan from a block's end has: a [`tile`] for each column of a window.
-    pub(crate) scanned: &'a mut [R::Partial],
+    scanned: &'a mut [R::Partial],
 }
 
 /// Windows of `taps` columns, one apart: where the first one starts in the line, where its result goes,

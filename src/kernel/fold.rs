@@ -1,7 +1,7 @@
 //! Folding: the rows of a window become one row of a line, which [`slide`](super::slide) reduces to
 //! outputs.
 
-use super::across::ScanAcross;
+use super::across;
 use super::ahead::{AHEAD, LONG_ROW_BYTES, ask_ahead, ask_for_rows};
 use super::apart::{FoldApart, turns};
 use super::band::{Band, OutputRow, RowFold, RowTap};
@@ -129,7 +129,7 @@ impl<T: Copy + Default + Send + Sync + 'static, R: Reduce<T>> Kernel<T> for Fold
         let line = match from {
             Rows::Line(line) => {
                 if slide.across {
-                    return self.slide_across(line, band, slide, out);
+                    return across::slide(*self, line, band, slide, out);
                 }
                 if slide.levels.count > 0 {
                     return self.slide_levels(line, band, slide, out);
@@ -299,29 +299,6 @@ impl<R> Fold<R> {
         match &slide.stretches[0] {
             stretch if !stretch.in_parts => dispatch(level, FoldApart { along, stretch }),
             _ => dispatch(level, FoldInParts(along)),
-        }
-    }
-
-    /// Slides along rows of lanes in two scans.
-    fn slide_across<T: Copy + Default + Send + Sync>(
-        &self,
-        line: &mut [R::Partial],
-        band: &Band,
-        slide: &Slide<'_>,
-        out: Shared<T>,
-    ) where
-        R: Reduce<T>,
-    {
-        let &Self { reduce, level } = self;
-        let (line, scanned) = line.split_at_mut(slide.levels_at);
-        let (rows, bases) = (&band.rows[..], band.bases(slide.in_place));
-        let along = Along { reduce, line, rows, bases, slide, out };
-        match const { (R::FREQUENT && R::IDEMPOTENT, R::PREFERS_NUMBERS) } {
-            (true, true) if slide.numbers => {
-                dispatch(level, ScanAcross::<T, R, true> { along, scanned });
-            }
-            (true, _) => dispatch(level, ScanAcross::<T, R, false> { along, scanned }),
-            (false, _) => unreachable!("not planned"),
         }
     }
 

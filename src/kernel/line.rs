@@ -202,15 +202,21 @@ pub(crate) fn stretches(
 }
 
 /// Makes `counts` those of all outputs if that is all that several stretches differ in, whose windows
-/// are `stride` columns apart throughout; or else empty.
-pub(crate) fn counts(stretches: &[Stretch], stride: usize, counts: &mut Vec<i64>) {
+/// are `stride` columns apart throughout; or else, and where nothing is counted, empty.
+pub(crate) fn counts(
+    stretches: &[Stretch],
+    divisor: Divisor,
+    stride: usize,
+    counts: &mut Vec<i64>,
+) {
     counts.clear();
     let goes_on = |pair: &[Stretch]| {
         let [one, next] = pair else { return false };
         let alike = (one.taps, one.step, one.in_parts) == (next.taps, next.step, false);
         alike && one.start + one.outputs * stride == next.start
     };
-    if stretches.len() > 1 && stretches.windows(2).all(goes_on) {
+    let is_counted = !matches!(divisor, Divisor::Fixed(_));
+    if is_counted && stretches.len() > 1 && stretches.windows(2).all(goes_on) {
         counts.extend(stretches.iter().flat_map(|one| std::iter::repeat_n(one.count, one.outputs)));
     }
 }

@@ -324,7 +324,7 @@ impl<T: Copy + Default, K: Kernel<T>> Sweep<'_, '_, T, K> {
         }
         let (axis, chunk_of) = (plan.columns.axis, &plan.chunks[chunk]);
         stretches(axis, chunk_of, plan.divisor, &mut scratch.stretches);
-        counts(&scratch.stretches, plan.stride, &mut scratch.counts);
+        counts(&scratch.stretches, plan.divisor, plan.stride, &mut scratch.counts);
         scratch.laid_out = Some((chunk, lanes));
     }
 

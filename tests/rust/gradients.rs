@@ -68,3 +68,15 @@ fn listed_windows() {
     check([7, 3], [listed(), Window::sliding(2).stride(1).into()]);
     check([3, 7], [Window::sliding(2).stride(1).into(), listed()]);
 }
+
+/// Windows longer than an axis are clipped one by one, also where they are neighbours: a given divisor
+/// is that of all.
+#[test]
+fn neighbours_that_are_clipped_one_by_one() {
+    let long = |kernel: i64| Window::from(Window::sliding(kernel).padding(1));
+    for (shape, kernel) in [([5, 2], 7), ([40, 24], 41), ([6, 130], 7)] {
+        let pairs = Window::sliding(2).stride(2).padding(1);
+        check(shape, [long(kernel), pairs.into()]);
+        check([shape[1], shape[0]], [pairs.into(), long(kernel)]);
+    }
+}

@@ -5,15 +5,10 @@ use super::band::Band;
 use super::fold::Fold;
 use super::line::Slide;
 use super::slide::Along;
-use super::tile::{VECTOR_BYTES, combined, in_tiles};
+use super::tile::{combined, in_tiles, write_tile};
 use crate::reduce::Reduce;
 use crate::simd::{Work, dispatch, load_tile, store_tile, turn_by_turn};
 use crate::view::Shared;
-
-/// Elements of the largest tile.
-const fn tile<P>() -> usize {
-    2 * VECTOR_BYTES / size_of::<P>()
-}
 
 /// Slides along folded rows of lanes in two scans, with what is behind them in the line as scratch.
 pub(super) fn slide<T: Copy + Default + Send + Sync, R: Reduce<T>>(
@@ -39,7 +34,7 @@ pub(super) fn slide<T: Copy + Default + Send + Sync, R: Reduce<T>>(
 /// meet an element twice.
 struct ScanAcross<'a, T, R: Reduce<T>, const NUMBERS: bool> {
     along: Along<'a, T, R>,
-    /// Room for what the scan from a block's end has: a [`tile`] for each column of a window.
+    /// Room for what the scan from a block's end has: a tile for each column of a window.
     scanned: &'a mut [R::Partial],
 }
 
@@ -66,9 +61,8 @@ impl<T: Copy + Default, R: Reduce<T>, const NUMBERS: bool> Work for ScanAcross<'
                 let (count, taps) = (stretch.outputs, stretch.taps);
                 let start = row.line.wrapping_add_signed(bases.line) + stretch.start * lanes;
                 assert!(start + (count + taps - 1) * lanes <= line.len(), "the line holds windows");
-                assert!(taps * tile::<R::Partial>() <= self.scanned.len(), "room for a window");
                 let out = bases.out + row.out + stretch.output as isize * slide.out_stride;
-                let scale = reduce.scale(slide.divisor(stretch, row));
+                let scale = reduce.scale(slide.divisor(stretch.count, row));
                 let windows = Windows { count, taps, start, out, scale };
                 in_tiles!(two, size_of::<R::Partial>(), lanes, lanes, true, |at, L| {
                     self.windows::<L>(&windows, at);
@@ -84,6 +78,7 @@ impl<T: Copy + Default, R: Reduce<T>, const NUMBERS: bool> ScanAcross<'_, T, R, 
     fn windows<const L: usize>(&mut self, windows: &Windows<R::Scale>, at: usize) {
         let Along { reduce, line, slide, .. } = self.along;
         let &Windows { count, taps, start, out, scale } = windows;
+        assert!(taps * L <= self.scanned.len(), "room for a window");
         for first in (0..count).step_by(taps) {
             let block = start + first * slide.lanes + at;
             let mut acc = [reduce.identity(); L];
@@ -121,8 +116,6 @@ impl<T: Copy + Default, R: Reduce<T>, const NUMBERS: bool> ScanAcross<'_, T, R, 
         let results = self.along.reduce.finish_tile(partials, [scale; L]);
         // SAFETY: the sweep hands every output position to one task only.
         let dst = unsafe { self.along.out.run(to, L) };
-        for l in 0..L {
-            dst[l].write(results[l]);
-        }
+        write_tile(dst, results);
     }
 }

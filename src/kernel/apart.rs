@@ -4,7 +4,7 @@
 use super::ahead::{AHEAD, ask_for_row};
 use super::line::{Apart, Stretch};
 use super::slide::{Along, Source};
-use super::tile::tiles;
+use super::tile::{tiles, write_tile};
 use crate::reduce::Reduce;
 use crate::simd::{Work, prefetch, transposed, turn_by_turn};
 
@@ -33,7 +33,7 @@ impl<T: Copy + Default, R: Reduce<T>, S: Source<T, R>> Work for FoldApart<'_, T,
         // What a square reads from where its first window starts.
         let reach = (SIDE - 1) * stride + taps.next_multiple_of(SIDE);
         for row in rows {
-            let scale = reduce.scale(slide.divisor(stretch, row));
+            let scale = reduce.scale(slide.divisor(stretch.count, row));
             let line = &line[row.line.wrapping_add_signed(bases.line) + runs.start..];
             // SAFETY: the sweep hands every output position to one task only.
             let dst = unsafe { out.run(bases.out + row.out + runs.out, n) };
@@ -50,9 +50,7 @@ impl<T: Copy + Default, R: Reduce<T>, S: Source<T, R>> Work for FoldApart<'_, T,
                     }
                     let acc = fold_whole_square::<T, R, S>(reduce, square);
                     let results = reduce.finish_tile(acc, [scale; SIDE]);
-                    for l in 0..SIDE {
-                        dst[l].write(results[l]);
-                    }
+                    write_tile(dst, results);
                 }
             }
             while o < n {
@@ -63,11 +61,8 @@ impl<T: Copy + Default, R: Reduce<T>, S: Source<T, R>> Work for FoldApart<'_, T,
                         ask_for_row(line, at * stride, SIDE * stride);
                     }
                     let acc = fold_square::<T, R, S>(reduce, line, at * stride, stride, taps);
-                    let dst = &mut dst[at..at + SIDE];
                     let results = reduce.finish_tile(acc, [scale; SIDE]);
-                    for l in 0..SIDE {
-                        dst[l].write(results[l]);
-                    }
+                    write_tile(&mut dst[at..], results);
                     o = at + SIDE;
                 } else {
                     let window = &line[o * stride..][..taps];

@@ -46,9 +46,8 @@ impl<T: Element, P: Position> Kernel<T> for ArgMax<P> {
             overlap: true,
             doubled: None,
             scans: false,
-            across: false,
             direct: false,
-            overlapping: false,
+            frequent: false,
             turns: false,
             parts: false,
         }

@@ -124,7 +124,8 @@ impl Band {
         let (mut first, reach) = (self.listed, self.reach);
         while self.taps.len() - first > ROWS_AT_ONCE {
             let (end, onto) = (first + ROWS_AT_ONCE, first > self.listed);
-            self.folds.push(RowFold { line, after, src, first, end, reach, onto });
+            // The padding is left to the last part.
+            self.folds.push(RowFold { line, after: 0, src, first, end, reach, onto });
             first = end;
         }
         let (end, onto) = (self.taps.len(), first > self.listed);

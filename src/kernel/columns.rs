@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use super::band::{Band, RowTap};
 use super::line::Slide;
-use super::tile::{VECTOR_BYTES, Vectors, are_numbers, in_tiles, load_traced, onto};
+use super::tile::{VECTOR_BYTES, Vectors, are_numbers, in_tiles, load_traced, onto, write_tile};
 use crate::reduce::Reduce;
 use crate::simd::{CACHE_LINE_BYTES, Work, prefetch_next};
 use crate::view::Shared;
@@ -79,7 +79,7 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Work
             self.look(at, taps);
             let squares = if taps.len() == self.side { whole.clone() } else { 0..0 };
             for stretch in slide.stretches {
-                let scale = reduce.scale(slide.divisor(stretch, output));
+                let scale = reduce.scale(slide.divisor(stretch.count, output));
                 let row = Row { taps, at, out: band.out_base + output.out, scale };
                 if K == 0 {
                     for o in stretch.range() {
@@ -127,7 +127,6 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> FoldColumn
         // SAFETY: the sweep hands every output position to one task only.
         let dst = unsafe { out.run(row.out + o as isize * slide.out_stride, lanes) };
         in_tiles!(full, size_of::<R::Partial>(), lanes, lanes, true, |at, L| {
-            let dst = &mut dst[at..at + L];
             let mut trace = [reduce.identity(); L];
             let mut acc = self.folded::<L, false>(first + at, row.taps, &mut trace);
             for j in 1..columns.count {
@@ -136,9 +135,7 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> FoldColumn
                 onto::<T, R, L, false>(reduce, &mut acc, &column);
             }
             let results = reduce.finish_tile(acc, [row.scale; L]);
-            for l in 0..L {
-                dst[l].write(results[l]);
-            }
+            write_tile(&mut dst[at..], results);
         });
     }
 
@@ -170,7 +167,6 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> FoldColumn
             // SAFETY: the sweep hands every output position to one task only.
             let dst = unsafe { out.run(row.out + o as isize * slide.out_stride, lanes) };
             in_tiles!(full, size_of::<R::Partial>(), lanes, lanes, true, |at, L| {
-                let dst = &mut dst[at..at + L];
                 let mut trace = [reduce.identity(); L];
                 let mut acc = trace;
                 for j in 0..K {
@@ -191,9 +187,7 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> FoldColumn
                     }
                 }
                 let results = reduce.finish_tile(acc, [row.scale; L]);
-                for l in 0..L {
-                    dst[l].write(results[l]);
-                }
+                write_tile(&mut dst[at..], results);
                 note::<T, R, L, NUMBERS>(reduce, &mut met.0, &trace);
             });
             first = first.wrapping_add_signed(S as isize * slide.in_stride);

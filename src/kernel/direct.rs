@@ -3,7 +3,7 @@
 use super::ahead::ask_ahead;
 use super::band::{Band, RowTap};
 use super::line::Slide;
-use super::tile::{in_tiles, load_checked, onto};
+use super::tile::{in_tiles, load_checked, onto, write_tile};
 use crate::reduce::Reduce;
 use crate::simd::Work;
 use crate::view::{Shared, even_and_odd};
@@ -47,7 +47,7 @@ impl<T: Copy + Default, R: Reduce<T>> Work for FoldPairs<'_, T, R> {
         let stretch = &slide.stretches[0];
         let n = stretch.outputs;
         for (fold, row) in band.folds.iter().zip(&band.rows) {
-            let scale = reduce.scale(slide.divisor(stretch, row));
+            let scale = reduce.scale(slide.divisor(stretch.count, row));
             let taps = &band.taps[fold.first..fold.end];
             let start = fold.src.wrapping_add_signed(band.src_base);
             let readable = src.len().saturating_sub(start.wrapping_add_signed(fold.reach)) / 2;
@@ -58,14 +58,11 @@ impl<T: Copy + Default, R: Reduce<T>> Work for FoldPairs<'_, T, R> {
             let dst = unsafe { out.run(at, room) };
             in_tiles!(one, size_of::<R::Partial>(), n, room.min(readable), true, |at, L| {
                 let first = start.wrapping_add(2 * at);
-                let dst = &mut dst[at..at + L];
                 let columns = folded_rows(reduce, src, first, taps);
                 let (mut sums, odd) = even_and_odd::<_, { 2 * L }, L>(&columns);
                 onto::<T, R, L, false>(reduce, &mut sums, &odd);
                 let results = reduce.finish_tile(sums, [scale; L]);
-                for l in 0..L {
-                    dst[l].write(results[l]);
-                }
+                write_tile(&mut dst[at..], results);
             });
         }
     }

@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 use super::ahead::ask_ahead;
 use super::planes::{Axes, offsets, volume};
 use super::scatter::{Meet, Plane};
-use super::tile::with_lanes;
+use super::tile::{with_lanes, write_tile};
 use crate::simd::{Work, load_tile, turn_by_turn};
 
 /// Rows of a window at most: higher ones are rare, and would only cost memory.
@@ -148,9 +148,7 @@ impl<T: Copy + Default, M: Meet<T>> Put<'_, T, M> {
             // SAFETY: the plane belongs to one task.
             let dst = unsafe { out.run(at + start + row as isize, TWICE) };
             ask_ahead::<_, TWICE>(dst, 0);
-            for l in 0..TWICE {
-                dst[l].write(pairs[l]);
-            }
+            write_tile(dst, pairs);
         }
         let mut all = true;
         for l in 0..L {

@@ -5,7 +5,7 @@ use std::mem::MaybeUninit;
 
 use super::line::{Apart, Stretch};
 use super::slide::Along;
-use super::tile::{onto, tiles, with_lanes};
+use super::tile::{onto, tiles, with_lanes, write_tile};
 use crate::reduce::Reduce;
 use crate::simd::{Work, load_tile, turn_by_turn};
 use crate::view::even_and_odd;
@@ -41,11 +41,11 @@ impl<T: Copy, R: Reduce<T>, const S: usize, const K: usize> FoldFew<'_, T, R, S,
         let (runs, step) = (slide.runs(stretch, apart), stretch.step * slide.lanes);
         let (n, reach) = (runs.n, runs.start + (K - 1) * step);
         let whole = n.div_ceil(L) * L;
-        let mut scale = reduce.scale(slide.divisor(stretch, &rows[0]));
+        let mut scale = reduce.scale(slide.divisor(stretch.count, &rows[0]));
         let mut count = rows[0].count;
         for row in rows {
             if row.count != count {
-                (scale, count) = (reduce.scale(slide.divisor(stretch, row)), row.count);
+                (scale, count) = (reduce.scale(slide.divisor(stretch.count, row)), row.count);
             }
             let combine = |earlier, later| reduce.combine(earlier, later);
             let finish = |acc: [R::Partial; N], dst: &mut [MaybeUninit<T>; L]| {
@@ -129,7 +129,7 @@ impl<T: Copy + Default, R: Reduce<T>, const L: usize, const K: usize> Work
         let (stride, step) = (slide.stride * lanes, stretch.step * lanes);
         let first = stretch.output as isize * slide.out_stride;
         for row in rows {
-            let scale = reduce.scale(slide.divisor(stretch, row));
+            let scale = reduce.scale(slide.divisor(stretch.count, row));
             let room = slide.room(row, first).max(outputs * lanes);
             // SAFETY: the sweep hands every output position to one task only, which writes all of
             // the room in the order of the rows.
@@ -150,10 +150,7 @@ impl<T: Copy + Default, R: Reduce<T>, const L: usize, const K: usize> Work
                     onto::<T, R, L, false>(reduce, &mut acc, &tap);
                 }
                 let results = reduce.finish_tile(acc, [scale; L]);
-                let dst = &mut dst[o * lanes..][..L];
-                for l in 0..L {
-                    dst[l].write(results[l]);
-                }
+                write_tile(&mut dst[o * lanes..], results);
             }
             for o in whole..outputs {
                 for l in 0..lanes {

@@ -81,9 +81,8 @@ impl<T: Copy + Default + Send + Sync + 'static, R: Reduce<T>> Kernel<T> for Fold
             overlap: R::IDEMPOTENT,
             doubled: doubled::most::<R::Partial>(self.level).filter(|_| R::IDEMPOTENT),
             scans: true,
-            across: common && R::FREQUENT && R::IDEMPOTENT,
             direct: common,
-            overlapping: common && R::FREQUENT,
+            frequent: common && R::FREQUENT,
             turns: common && turns::<R::Partial>() && turns::<T>(),
             parts: true,
         }

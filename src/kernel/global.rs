@@ -10,7 +10,7 @@ use super::line::LONG;
 use super::planes::{Axes, merged, offsets, volume};
 use super::scales::Scales;
 use super::slide::Folded;
-use super::tile::{VECTOR_BYTES, load_partials, onto, with_lanes};
+use super::tile::{VECTOR_BYTES, load_partials, onto, with_lanes, write_tile};
 use crate::reduce::{Divisor, Reduce};
 use crate::simd::{Work, dispatch, load_tile, prefetch, store_tile, turn_by_turn};
 use crate::view::Shared;
@@ -200,9 +200,7 @@ impl<T: Copy + Default, R: Reduce<T>> FoldGlobal<'_, '_, T, R> {
             let results = self.reduce.finish_tile(sums, [scale; SIDE]);
             // SAFETY: every plane is one task's.
             let dst = unsafe { self.out.run(plane as isize, SIDE) };
-            for l in 0..SIDE {
-                dst[l].write(results[l]);
-            }
+            write_tile(dst, results);
             return;
         }
         for l in 0..count {

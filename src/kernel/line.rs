@@ -145,12 +145,12 @@ impl Slide<'_> {
         row.room.saturating_sub((out - first).unsigned_abs())
     }
 
-    /// What the results of a stretch are divided by.
+    /// What results of a row are divided by if their divisor counts so many columns.
     #[inline(always)]
-    pub(crate) fn divisor(&self, stretch: &Stretch, row: &OutputRow) -> i64 {
+    pub(crate) fn divisor(&self, columns: i64, row: &OutputRow) -> i64 {
         match self.divisor {
             Divisor::Fixed(divisor) => divisor,
-            _ => stretch.count.saturating_mul(row.count),
+            _ => columns.saturating_mul(row.count),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::ops::Range;
 use super::ahead::ask_ahead;
 use super::grid::{Grid, Part};
 use super::planes::offsets;
-use super::tile::{are_numbers, combined, load_traced, traced, with_lanes};
+use super::tile::{are_numbers, combined, load_traced, traced, with_lanes, write_tile};
 use super::tiled::Tiled;
 use crate::View;
 use crate::reduce::{Reduce, combine};
@@ -162,9 +162,7 @@ impl<T: Copy + Default, R: Reduce<T>> Pairs<'_, '_, T, R> {
             let results = self.results::<N, L, NUMBERS>(upper, lower, o + column);
             // SAFETY: every task has bands of its own, whose rows it writes in order.
             let dst = unsafe { self.out.run(out + column as isize, L) };
-            for l in 0..L {
-                dst[l].write(results[l]);
-            }
+            write_tile(dst, results);
             if column + L >= n {
                 return;
             }

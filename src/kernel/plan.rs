@@ -110,13 +110,13 @@ pub(crate) struct Traits {
     pub(crate) overlap: bool,
     /// The most neighbours that it can reduce by doublings.
     pub(crate) doubled: Option<usize>,
-    /// Whether it can fold the rows of long windows in two scans, and slide along columns of lanes so.
+    /// Whether it can fold the rows of long windows in two scans.
     pub(crate) scans: bool,
-    pub(crate) across: bool,
     /// Whether it can reduce windows straight from the input, without a line.
     pub(crate) direct: bool,
-    /// The same, if windows of lanes overlap a little.
-    pub(crate) overlapping: bool,
+    /// Whether so many ask for it that it can do so also if windows of lanes overlap a little, and
+    /// slide along columns of lanes in two scans if they overlap and `overlap` is no harm.
+    pub(crate) frequent: bool,
     /// Whether it can slide along rows of the input as they are, if windows lie apart.
     pub(crate) turns: bool,
     /// The same, if windows are so long that they are reduced in parts.
@@ -254,7 +254,7 @@ impl<'g> Plan<'g> {
                     && lane_block * traits.element >= VECTOR_BYTES
                     && !has_empty
                     && (share_nothing(columns.axis)
-                        || traits.overlapping && overlap(columns.axis, rows_at_once))
+                        || traits.frequent && overlap(columns.axis, rows_at_once))
             }
         };
         let direct = traits.direct
@@ -276,7 +276,7 @@ impl<'g> Plan<'g> {
             false => Levels::NONE,
         };
         let stride = window_stride(columns.axis);
-        let across = traits.across
+        let across = (traits.frequent && traits.overlap)
             && levels.count > 0
             && (levels.step, stride) == (1, 1)
             && column_bytes >= VECTOR_BYTES;

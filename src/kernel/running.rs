@@ -5,8 +5,8 @@ use std::ops::Range;
 
 use super::grid::{Grid, Part};
 use super::planes::offsets;
-use super::scales::Scales;
-use super::tile::{VECTOR_BYTES, fold_neighbours, load_partials, onto, with_lanes};
+use super::scales::RowScales;
+use super::tile::{VECTOR_BYTES, fold_neighbours, load_partials, onto, with_lanes, write_tile};
 use crate::element::{Element, Mean};
 use crate::reduce::{Average, Divisor};
 use crate::simd::{Work, dispatch, load_tile, prefetch_next, store_tile, turn_by_turn};
@@ -24,7 +24,7 @@ const VECTORS: usize = 3;
 const STRIP: usize = 4096;
 
 /// A problem of such windows over two axes.
-struct Running<S> {
+struct Running {
     grid: Grid,
     /// Columns that are summed for all windows that have them.
     side: usize,
@@ -32,7 +32,8 @@ struct Running<S> {
     several: usize,
     /// Whether sums of so many columns are narrow.
     is_narrow: bool,
-    scales: Scales<S>,
+    /// What divisors count along rows and columns of outputs.
+    counts: [Vec<i64>; 2],
 }
 
 /// Averages the windows of `input` into `output` in this way, if they have the form and gain by it;
@@ -64,8 +65,8 @@ pub(crate) fn pool<T: Mean>(
     problem.is_some()
 }
 
-impl<S: Copy + Send + Sync> Running<S> {
-    fn new<T: Mean, A: Accumulator<T, Scale = S>>(
+impl Running {
+    fn new<T: Mean, A: Accumulator<T>>(
         geometry: &Geometry,
         divisor: Divisor,
         strides: [&[isize]; 2],
@@ -78,8 +79,11 @@ impl<S: Copy + Send + Sync> Running<S> {
         if !overlap || !is_long || !is_full {
             return None;
         }
-        let mut scales = Scales::new::<T, _>(Average::<A>::NEW, geometry.pooled(), divisor)?;
-        scales.repeat(rows.outputs * columns.outputs + 2 * VECTOR_BYTES);
+        let [(_, row_axis), (_, column_axis)] = geometry.pooled() else { return None };
+        let counts = match divisor {
+            Divisor::Fixed(divisor) => [vec![divisor; rows.outputs], vec![1; columns.outputs]],
+            _ => [row_axis.counts(divisor), column_axis.counts(divisor)],
+        };
         let rest = |side: &usize| columns.kernel / side + columns.kernel % side;
         // Twice as many narrow sums are in a vector, until windows are summed.
         let most = usize::try_from(T::NARROW_TAPS).unwrap_or(usize::MAX) / rows.kernel;
@@ -88,10 +92,10 @@ impl<S: Copy + Send + Sync> Running<S> {
         let wide = || (1..=columns.kernel).min_by_key(|side| side + rest(side));
         let side = narrow.or_else(wide)?;
         let several = columns.kernel / side;
-        Some(Self { grid, side, several, is_narrow: narrow.is_some(), scales })
+        Some(Self { grid, side, several, is_narrow: narrow.is_some(), counts })
     }
 
-    fn pool<T: Element, C: Accumulator<T>, A: Accumulator<T, Scale = S> + From<C>>(
+    fn pool<T: Element, C: Accumulator<T>, A: Accumulator<T> + From<C>>(
         &self,
         execution: &Execution<'_>,
         input: &View<'_, T>,
@@ -104,7 +108,8 @@ impl<S: Copy + Send + Sync> Running<S> {
             let room = columns.kernel + 6 * VECTOR_BYTES / size_of::<A>();
             let level = columns.outputs.min(STRIP) + room;
             let line = &mut vec![C::ZERO; 2 * level];
-            let run = Run::<T, C, A> { problem: self, rows, input, out, line, level };
+            let scales = RowScales::new();
+            let run = Run::<T, C, A> { problem: self, rows, input, out, line, level, scales };
             dispatch(execution.chosen_level(), run);
         });
     }
@@ -112,7 +117,7 @@ impl<S: Copy + Send + Sync> Running<S> {
 
 /// Output rows, counted through all planes.
 struct Run<'a, 'v, T, C, A: Accumulator<T>> {
-    problem: &'a Running<A::Scale>,
+    problem: &'a Running,
     rows: Range<usize>,
     input: &'a View<'v, T>,
     out: Shared<T>,
@@ -120,6 +125,7 @@ struct Run<'a, 'v, T, C, A: Accumulator<T>> {
     line: &'a mut [C],
     /// Where it has room for those of several neighbours.
     level: usize,
+    scales: RowScales<A::Scale>,
 }
 
 impl<T: Element, C: Accumulator<T>, A: Accumulator<T> + From<C>> Work for Run<'_, '_, T, C, A> {
@@ -232,47 +238,52 @@ impl<T: Element, C: Accumulator<T>, A: Accumulator<T> + From<C>> Run<'_, '_, T, 
     /// Slides along the sums of the columns to the outputs of a row, which lie from `out` on.
     #[inline(always)]
     fn slide<const L: usize>(&mut self, row: usize, columns: &Range<usize>, out: isize) {
-        let (problem, n) = (self.problem, columns.len());
+        let Self { problem, ref mut line, level, ref mut scales, out: results, .. } = *self;
+        let n = columns.len();
         let kernel = problem.grid.columns.kernel;
-        assert!(n.next_multiple_of(L) + kernel + L <= self.level, "the line holds a row");
-        let (line, level) = self.line.split_at_mut(self.level);
+        assert!(n.next_multiple_of(L) + kernel + L <= level, "the line holds a row");
+        let (line, level) = line.split_at_mut(level);
+        let [rows_counted, columns_counted] = &problem.counts;
+        let scales = scales.of::<T, _>(Average::<A>::NEW, columns_counted, rows_counted[row]);
+        let scales = &scales[columns.start..];
+        assert!(scales.len() >= n.next_multiple_of(L), "there are scales for all vectors");
         let reach = n + kernel - problem.side;
         fold_neighbours::<T, _, L, false>(Average::<C>::NEW, line, level, [problem.side, 1], reach);
-        let o = row * problem.grid.columns.outputs + columns.start;
+        let lines = [&*line, &*level];
         let whole = n - n % L;
         for column in (0..whole).step_by(L) {
             turn_by_turn();
             // SAFETY: looked at above.
-            let results = unsafe { self.results::<L>(column, o + column) };
+            let tile = unsafe { Self::results::<L>(problem, lines, column, scales) };
             // SAFETY: every task has rows of its own.
-            let dst = unsafe { self.out.run(out + column as isize, L) };
-            for l in 0..L {
-                dst[l].write(results[l]);
-            }
+            write_tile(unsafe { results.run(out + column as isize, L) }, tile);
         }
         if whole < n {
             // SAFETY: as above.
-            let results = unsafe { self.results::<L>(whole, o + whole) };
+            let tile = unsafe { Self::results::<L>(problem, lines, whole, scales) };
             // SAFETY: as above.
-            let dst = unsafe { self.out.run(out + whole as isize, n - whole) };
-            for (dst, result) in dst.iter_mut().zip(results) {
+            let dst = unsafe { results.run(out + whole as isize, n - whole) };
+            for (dst, result) in dst.iter_mut().zip(tile) {
                 dst.write(result);
             }
         }
     }
 
-    /// The results of `L` windows from output `o` on, whose sums start at `from`.
+    /// The results of `L` windows from column `from` on.
     ///
     /// # Safety
-    /// These windows do not reach beyond the lines.
+    /// These windows do not reach beyond the lines, nor they beyond the scales.
     #[inline(always)]
-    unsafe fn results<const L: usize>(&self, from: usize, o: usize) -> [T; L] {
-        let (line, level) = self.line.split_at(self.level);
-        let &Running { ref scales, side, several, ref grid, .. } = self.problem;
-        let (scales, o) = scales.at(o);
-        // SAFETY: there are scales for all outputs, and for a vector more.
-        let scale: [A::Scale; L] = unsafe { load_tile(scales, o) };
+    unsafe fn results<const L: usize>(
+        problem: &Running,
+        [line, level]: [&[C]; 2],
+        from: usize,
+        scales: &[A::Scale],
+    ) -> [T; L] {
+        let &Running { side, several, ref grid, .. } = problem;
         // SAFETY: the caller's promise.
+        let scale: [A::Scale; L] = unsafe { load_tile(scales, from) };
+        // SAFETY: as above.
         let first: [C; L] = unsafe { load_tile(level, from) };
         let mut sums = widened::<C, A, L>(first);
         for i in 1..several {

@@ -1,4 +1,4 @@
-//! What the results of a plane are divided by, for kernels that look at no window.
+//! What the results of a plane, or of a row, are divided by, for kernels that look at no window.
 
 use smallvec::SmallVec;
 
@@ -71,6 +71,37 @@ impl<S: Copy> Scales<S> {
     #[inline(always)]
     pub(crate) fn at(&self, o: usize) -> (&[S], usize) {
         (&self.all, o * self.step)
+    }
+}
+
+/// The scales of a row of outputs, made anew where a row counts another number of rows than the last.
+#[derive(Debug)]
+pub(super) struct RowScales<S> {
+    rows: Option<i64>,
+    table: Vec<S>,
+}
+
+impl<S: Copy> RowScales<S> {
+    pub(super) fn new() -> Self {
+        Self { rows: None, table: Vec::new() }
+    }
+
+    /// Those of outputs whose divisors count `rows` and so many `columns`, and two vectors more; none if
+    /// there are no columns.
+    #[inline(always)]
+    pub(super) fn of<T, R: Reduce<T, Scale = S>>(
+        &mut self,
+        reduce: R,
+        columns: &[i64],
+        rows: i64,
+    ) -> &[S] {
+        if self.rows != Some(rows) && !columns.is_empty() {
+            self.rows = Some(rows);
+            self.table.clear();
+            self.table.extend(columns.iter().map(|&n| reduce.scale(n.saturating_mul(rows))));
+            repeated(&mut self.table, columns.len() + 2 * VECTOR_BYTES);
+        }
+        &self.table
     }
 }
 

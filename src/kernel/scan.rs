@@ -294,7 +294,7 @@ impl<T: Copy, R: Reduce<T>, const NUMBERS: bool> ScanFold<'_, T, R, NUMBERS> {
         let next = scan.pitch - now;
         // SAFETY: as above.
         tiles_of_row!(self, V, row, strip, |at, i, L, trace| unsafe {
-            let mut acc = loaded::<V, _, L>(prefix, now + i);
+            let mut acc: [R::Partial; L] = load_tile(prefix, now + i);
             for n in 0..N {
                 let at = at.wrapping_add_signed(n as isize * scan.step);
                 let tile = load_traced::<T, R, L, NUMBERS>(reduce, src, at, &mut trace);

@@ -8,7 +8,7 @@ use super::overlapping::Overlapping;
 use super::planes::Block;
 use super::pointed::{Pointed, Runs};
 use super::streamed::{Run, Streamed};
-use super::tile::in_tiles;
+use super::tile::{in_tiles, write_tile};
 use crate::geometry::Dims;
 use crate::simd::{Work, dispatch, load_tile, store_tile};
 use crate::view::Shared;
@@ -332,10 +332,7 @@ impl<T: Copy, M: Meet<T>, const TILES: bool> Work for Finish<'_, T, M, TILES> {
                     // SAFETY: there are as many sums, and the level is one that all kernels are
                     // compiled for.
                     let results: [T; L] = unsafe { meet.finish_tile(load_tile(sums, at)) };
-                    let elements = &mut elements[at..at + L];
-                    for l in 0..L {
-                        elements[l].write(results[l]);
-                    }
+                    write_tile(&mut elements[at..], results);
                 });
             } else {
                 for (element, sum) in elements.iter_mut().zip(&*sums) {

@@ -8,8 +8,8 @@ use smallvec::SmallVec;
 use super::band::{Bases, OutputRow};
 use super::doubled::fold_level;
 use super::line::{Apart, PARTS, Runs, Slide, Stretch};
-use super::scales::repeated;
-use super::tile::{VECTOR_BYTES, Vectors, are_numbers, in_tiles, with_lanes};
+use super::scales::RowScales;
+use super::tile::{VECTOR_BYTES, Vectors, are_numbers, in_tiles, with_lanes, write_tile};
 use crate::reduce::{Reduce, combine};
 use crate::simd::{Work, load_tile, turn_by_turn};
 use crate::view::{Shared, even_and_odd};
@@ -196,15 +196,10 @@ impl<T: Copy + Default, R: Reduce<T>, const S: usize, const NUMBERS: bool> Work
         let all = slide.stretches.first().map(|first| Stretch { outputs: counts.len(), ..*first });
         let stretches = all.as_slice();
         let stretches = if counts.is_empty() { slide.stretches } else { stretches };
-        let (mut scales, mut rows_counted) = (Vec::new(), None);
+        let mut scales = RowScales::new();
         let several = stretches.len() > 1;
         for row in rows {
-            if !counts.is_empty() && rows_counted != Some(row.count) {
-                rows_counted = Some(row.count);
-                scales.clear();
-                scales.extend(counts.iter().map(|&n| reduce.scale(n.saturating_mul(row.count))));
-                repeated(&mut scales, counts.len() + 2 * VECTOR_BYTES);
-            }
+            let scales = scales.of(reduce, counts, row.count);
             for stretch in stretches.iter().filter(|stretch| !stretch.in_parts) {
                 // Most rows have one stretch, whose walk is the same in all of them.
                 if several || walked.is_none() {
@@ -220,11 +215,11 @@ impl<T: Copy + Default, R: Reduce<T>, const S: usize, const NUMBERS: bool> Work
                     walked = Some((stretch, runs, n));
                 }
                 let Some((stretch, runs, n)) = walked else { continue };
-                let scale = reduce.scale(slide.divisor(stretch, row));
+                let scale = reduce.scale(slide.divisor(stretch.count, row));
                 if stretch.taps == 0 {
                     self.nothing(row, runs, scale);
                 } else {
-                    self.stretch(row, runs, &taps[..n], scale, &scales);
+                    self.stretch(row, runs, &taps[..n], scale, scales);
                 }
             }
         }
@@ -272,10 +267,7 @@ impl<T: Copy + Default, R: Reduce<T>, const S: usize, const NUMBERS: bool>
                         false => unsafe { load_tile(scales, at) },
                     };
                     let results = reduce.finish_tile(acc, scale);
-                    let dst = &mut dst[at..at + L];
-                    for l in 0..L {
-                        dst[l].write(results[l]);
-                    }
+                    write_tile(&mut dst[at..], results);
                 });
             } else if const { S == 0 } {
                 // Single elements are picked here: results that nobody wants cost as much as others.
@@ -286,10 +278,7 @@ impl<T: Copy + Default, R: Reduce<T>, const S: usize, const NUMBERS: bool>
                         fold_tile::<_, L>(line, start + at * stride, stride, taps, combine)
                     };
                     let results = reduce.finish_tile(acc, [scale; L]);
-                    let dst = &mut dst[at..at + L];
-                    for l in 0..L {
-                        dst[l].write(results[l]);
-                    }
+                    write_tile(&mut dst[at..], results);
                 });
             } else {
                 // All results of stride 1 are cheaper than strided loads of every tap.
@@ -309,9 +298,7 @@ impl<T: Copy + Default, R: Reduce<T>, const S: usize, const NUMBERS: bool>
                             all[l] = reduce.finish(acc[l], scale);
                         }
                         let kept = even_and_odd::<_, { 2 * L }, L>(&all).0;
-                        for l in 0..L {
-                            dst[l].write(kept[l]);
-                        }
+                        write_tile(dst, kept);
                     } else {
                         // SAFETY: that much is readable.
                         let acc =
@@ -323,9 +310,7 @@ impl<T: Copy + Default, R: Reduce<T>, const S: usize, const NUMBERS: bool>
                         // Through memory: the compiler would take twice split vectors to pieces.
                         let half = black_box(even_and_odd::<_, { 4 * L }, { 2 * L }>(&all).0);
                         let kept = even_and_odd::<_, { 2 * L }, L>(&half).0;
-                        for l in 0..L {
-                            dst[l].write(kept[l]);
-                        }
+                        write_tile(dst, kept);
                     }
                 });
             }
@@ -378,7 +363,7 @@ impl<T: Copy + Default, R: Reduce<T>, S: Source<T, R>> Work for FoldInParts<'_, 
         for row in rows {
             let row = &bases.shift(row);
             for stretch in slide.stretches.iter().filter(|stretch| stretch.in_parts) {
-                let scale = reduce.scale(slide.divisor(stretch, row));
+                let scale = reduce.scale(slide.divisor(stretch.count, row));
                 self.window(row, stretch, scale);
             }
         }
@@ -437,10 +422,7 @@ impl<T: Copy + Default, R: Reduce<T>, S: Source<T, R>> FoldInParts<'_, T, R, S> 
                 }
             }
             let results = reduce.finish_tile(total, [scale; L]);
-            let dst = &mut dst[at..at + L];
-            for l in 0..L {
-                dst[l].write(results[l]);
-            }
+            write_tile(&mut dst[at..], results);
         });
     }
 }

@@ -9,7 +9,7 @@ use super::ahead::ask_ahead;
 use super::grid::{Grid, Part, Side};
 use super::planes::offsets;
 use super::rows::ROWS;
-use super::tile::{Vectors, are_numbers, combined};
+use super::tile::{Vectors, are_numbers, combined, write_tile};
 use super::tiled::Tiled;
 use crate::View;
 use crate::reduce::Reduce;
@@ -431,9 +431,7 @@ impl<T: Copy + Default, R: Reduce<T>> Threes<'_, '_, T, R> {
         if n >= L || group.room >= row * n + L {
             // SAFETY: the caller's promise.
             let dst = unsafe { self.out.run(out, L) };
-            for l in 0..L {
-                dst[l].write(results[l]);
-            }
+            write_tile(dst, results);
         } else {
             // SAFETY: as above.
             let dst = unsafe { self.out.run(out, n) };

@@ -5,6 +5,7 @@
 //! number is known only at run time, carries nothing but registers.
 
 use std::hint::black_box;
+use std::mem::MaybeUninit;
 
 use crate::reduce::{Reduce, combine};
 use crate::simd::{load_tile, store_tile, turn_by_turn};
@@ -172,6 +173,15 @@ pub(crate) fn traced<T, R: Reduce<T>, const L: usize, const NUMBERS: bool>(
         }
     }
     trace
+}
+
+/// Makes the first elements of `dst` those of a tile.
+#[inline(always)]
+pub(crate) fn write_tile<T: Copy, const L: usize>(dst: &mut [MaybeUninit<T>], tile: [T; L]) {
+    let dst = &mut dst[..L];
+    for l in 0..L {
+        dst[l].write(tile[l]);
+    }
 }
 
 /// Combines `later` onto `earlier`, lane by lane.

@@ -10,7 +10,7 @@ use super::grid::Part;
 use super::groups::{self, Group};
 use super::planes::offsets;
 use super::rows::{Folded, MANY, ROWS, Rows};
-use super::tile::{Vectors, are_numbers, onto, with_lanes};
+use super::tile::{Vectors, are_numbers, onto, with_lanes, write_tile};
 use super::tiled::{LineTaps, Tiled};
 use crate::View;
 use crate::reduce::Reduce;
@@ -370,9 +370,7 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Walk<'_, '
                     let to = out + column as isize + i as isize * problem.grid.rows.output;
                     // SAFETY: every task has bands of its own, whose rows it writes in order.
                     let dst = unsafe { self.out.run(to, L) };
-                    for l in 0..L {
-                        dst[l].write(results[l]);
-                    }
+                    write_tile(dst, results);
                 }
                 if column + L >= n {
                     break;

@@ -1,16 +1,22 @@
-//! Long windows along folded rows whose columns have lanes, in two scans across the columns: what
-//! [`Scan`](super::plan::Scan) is for rows.
+//! Long windows along folded rows whose columns have lanes, from column to column: maxima in two scans, what
+//! [`Scan`](super::plan::Scan) is for rows, and sums by doublings, in the order of [`Levels`].
+
+use smallvec::SmallVec;
 
 use super::band::Band;
 use super::fold::Fold;
-use super::line::Slide;
+use super::line::{Levels, Slide};
+use super::scales::RowScales;
 use super::slide::Along;
-use super::tile::{combined, in_tiles, write_tile};
+use super::tile::{combined, in_tiles, onto, write_tile};
 use crate::reduce::Reduce;
 use crate::simd::{Work, dispatch, load_tile, store_tile, turn_by_turn};
 use crate::view::Shared;
 
-/// Slides along folded rows of lanes in two scans, with what is behind them in the line as scratch.
+/// The most doublings that there is a kernel for.
+pub(super) const MOST_DOUBLINGS: u32 = 4;
+
+/// Slides across folded rows of lanes, with what is behind them in the line as scratch.
 pub(super) fn slide<T: Copy + Default + Send + Sync, R: Reduce<T>>(
     Fold { reduce, level }: Fold<R>,
     line: &mut [R::Partial],
@@ -18,67 +24,91 @@ pub(super) fn slide<T: Copy + Default + Send + Sync, R: Reduce<T>>(
     slide: &Slide<'_>,
     out: Shared<T>,
 ) {
-    let (line, scanned) = line.split_at_mut(slide.levels_at);
+    let (line, kept) = line.split_at_mut(slide.levels_at);
     let (rows, bases) = (&band.rows[..], band.bases(slide.in_place));
     let along = Along { reduce, line, rows, bases, slide, out };
-    match const { (R::FREQUENT && R::IDEMPOTENT, R::PREFERS_NUMBERS) } {
-        (true, true) if slide.numbers => {
-            dispatch(level, ScanAcross::<T, R, true> { along, scanned });
+    match const { (R::FREQUENT, R::IDEMPOTENT, R::PREFERS_NUMBERS) } {
+        (true, true, true) if slide.numbers => {
+            dispatch(level, Across::<T, R, 0, true> { along, kept });
         }
-        (true, _) => dispatch(level, ScanAcross::<T, R, false> { along, scanned }),
-        (false, _) => unreachable!("not planned"),
+        (true, true, _) => dispatch(level, Across::<T, R, 0, false> { along, kept }),
+        (true, false, _) => match slide.levels.count {
+            1 => dispatch(level, Across::<T, R, 1, false> { along, kept }),
+            2 => dispatch(level, Across::<T, R, 2, false> { along, kept }),
+            3 => dispatch(level, Across::<T, R, 3, false> { along, kept }),
+            4 => dispatch(level, Across::<T, R, 4, false> { along, kept }),
+            _ => unreachable!("no more are planned"),
+        },
+        (false, ..) => unreachable!("not planned"),
     }
 }
 
-/// Reduces windows one column apart along rows of partial results to elements, by a reduction that may
-/// meet an element twice.
-struct ScanAcross<'a, T, R: Reduce<T>, const NUMBERS: bool> {
+/// Reduces windows one column apart along rows of partial results to elements: by so many doublings, or by
+/// two scans if there are none, of a reduction that may meet an element twice.
+struct Across<'a, T, R: Reduce<T>, const DOUBLINGS: usize, const NUMBERS: bool> {
     along: Along<'a, T, R>,
-    /// Room for what the scan from a block's end has: a tile for each column of a window.
-    scanned: &'a mut [R::Partial],
+    /// Room for [`Levels::room_across`] tiles.
+    kept: &'a mut [R::Partial],
 }
 
 /// Windows of `taps` columns, one apart: where the first one starts in the line, where its result goes,
-/// and how results become elements.
+/// and how results become elements: in the same way, or as a table says.
 #[derive(Clone, Copy)]
-struct Windows<S> {
+struct Windows<'a, S> {
     count: usize,
     taps: usize,
     start: usize,
     out: isize,
     scale: S,
+    scales: &'a [S],
 }
 
-impl<T: Copy + Default, R: Reduce<T>, const NUMBERS: bool> Work for ScanAcross<'_, T, R, NUMBERS> {
+/// What a window is put together from: columns that a level has made one, which one that is, and how many
+/// columns before the last of the window it ends.
+type Parts = SmallVec<[[usize; 2]; 8]>;
+
+impl<T: Copy + Default, R: Reduce<T>, const DOUBLINGS: usize, const NUMBERS: bool> Work
+    for Across<'_, T, R, DOUBLINGS, NUMBERS>
+{
     const FOR_ALL: bool = false;
 
     #[inline(always)]
     fn run<const V: usize>(mut self) {
         let Along { reduce, line, rows, bases, slide, .. } = self.along;
         let lanes = slide.lanes;
+        let parts = parts(&slide.levels);
+        let all = slide.all_in_one();
+        let stretches = if all.is_some() { all.as_slice() } else { slide.stretches };
+        let mut scales = RowScales::new();
         for row in rows {
-            for stretch in slide.stretches {
+            let scales = scales.of(reduce, slide.counts, 1, row.count);
+            for stretch in stretches {
                 let (count, taps) = (stretch.outputs, stretch.taps);
                 let start = row.line.wrapping_add_signed(bases.line) + stretch.start * lanes;
                 assert!(start + (count + taps - 1) * lanes <= line.len(), "the line holds windows");
                 let out = bases.out + row.out + stretch.output as isize * slide.out_stride;
                 let scale = reduce.scale(slide.divisor(stretch.count, row));
-                let windows = Windows { count, taps, start, out, scale };
+                let windows = Windows { count, taps, start, out, scale, scales };
                 in_tiles!(two, size_of::<R::Partial>(), lanes, lanes, true, |at, L| {
-                    self.windows::<L>(&windows, at);
+                    match const { DOUBLINGS } {
+                        0 => self.scanned::<L>(&windows, at),
+                        _ => self.doubled::<L>(&windows, &parts, at),
+                    }
                 });
             }
         }
     }
 }
 
-impl<T: Copy + Default, R: Reduce<T>, const NUMBERS: bool> ScanAcross<'_, T, R, NUMBERS> {
+impl<T: Copy + Default, R: Reduce<T>, const DOUBLINGS: usize, const NUMBERS: bool>
+    Across<'_, T, R, DOUBLINGS, NUMBERS>
+{
     /// The results of `L` lanes from lane `at` on.
     #[inline(always)]
-    fn windows<const L: usize>(&mut self, windows: &Windows<R::Scale>, at: usize) {
+    fn scanned<const L: usize>(&mut self, windows: &Windows<'_, R::Scale>, at: usize) {
         let Along { reduce, line, slide, .. } = self.along;
-        let &Windows { count, taps, start, out, scale } = windows;
-        assert!(taps * L <= self.scanned.len(), "room for a window");
+        let &Windows { count, taps, start, out, scale, .. } = windows;
+        assert!(taps * L <= self.kept.len(), "room for a window");
         for first in (0..count).step_by(taps) {
             let block = start + first * slide.lanes + at;
             let mut acc = [reduce.identity(); L];
@@ -89,7 +119,7 @@ impl<T: Copy + Default, R: Reduce<T>, const NUMBERS: bool> ScanAcross<'_, T, R, 
                 // SAFETY: looked at before.
                 unsafe {
                     acc = combined::<T, R, L, NUMBERS>(reduce, load_tile(line, from), acc);
-                    store_tile(self.scanned, to, acc);
+                    store_tile(self.kept, to, acc);
                 }
             }
             let mut to = out + first as isize * slide.out_stride + at as isize;
@@ -102,11 +132,71 @@ impl<T: Copy + Default, R: Reduce<T>, const NUMBERS: bool> ScanAcross<'_, T, R, 
                 // SAFETY: looked at before.
                 let whole = unsafe {
                     acc = combined::<T, R, L, NUMBERS>(reduce, acc, load_tile(line, from));
-                    combined::<T, R, L, NUMBERS>(reduce, load_tile(self.scanned, tap * L), acc)
+                    combined::<T, R, L, NUMBERS>(reduce, load_tile(self.kept, tap * L), acc)
                 };
                 self.write::<L>(to, whole, scale);
                 from += slide.lanes;
             }
+        }
+    }
+
+    /// The same by doublings: what ends with a column is kept for as long as windows may ask for it.
+    #[inline(always)]
+    fn doubled<const L: usize>(
+        &mut self,
+        windows: &Windows<'_, R::Scale>,
+        parts: &Parts,
+        at: usize,
+    ) {
+        let Along { reduce, line, slide, .. } = self.along;
+        let &Windows { count, taps, start, out, scale, scales } = windows;
+        let room = taps.next_power_of_two();
+        assert!(DOUBLINGS * room * L <= self.kept.len(), "room for all levels");
+        assert!(scales.is_empty() || scales.len() >= count, "all have one");
+        let single = parts.last() == Some(&[0, 0]);
+        let [first, others @ ..] = &parts[..parts.len() - usize::from(single)] else { return };
+        let are_kept = |&[doublings, _]: &[usize; 2]| (1..=DOUBLINGS).contains(&doublings);
+        assert!(std::iter::once(first).chain(others).all(are_kept), "all others are kept");
+        let place =
+            |doublings: usize, column: usize| ((doublings - 1) * room + (column & (room - 1))) * L;
+        let (mut from, mut before) = (start + at, start + at);
+        let mut to = out + at as isize;
+        for column in 0..count + taps - 1 {
+            turn_by_turn();
+            // SAFETY: looked at before.
+            let last: [R::Partial; L] = unsafe { load_tile(line, from) };
+            // SAFETY: as above.
+            let mut earlier: [R::Partial; L] = unsafe { load_tile(line, before) };
+            let mut sum = last;
+            for doublings in 1..=DOUBLINGS {
+                onto::<T, R, L, NUMBERS>(reduce, &mut earlier, &sum);
+                sum = earlier;
+                // SAFETY: looked at above. What no column was before is not asked for.
+                unsafe {
+                    store_tile(self.kept, place(doublings, column), sum);
+                    if doublings < DOUBLINGS {
+                        let column = column.wrapping_sub(1 << doublings);
+                        earlier = load_tile(self.kept, place(doublings, column));
+                    }
+                }
+            }
+            (before, from) = (from, from + slide.lanes);
+            let Some(o) = (column + 1).checked_sub(taps) else { continue };
+            let kept = |[doublings, until]: [usize; 2]| place(doublings, column - until);
+            // SAFETY: looked at above.
+            let mut whole: [R::Partial; L] = unsafe { load_tile(self.kept, kept(*first)) };
+            for &part in others {
+                turn_by_turn();
+                // SAFETY: as above.
+                let part = unsafe { load_tile(self.kept, kept(part)) };
+                onto::<T, R, L, NUMBERS>(reduce, &mut whole, &part);
+            }
+            if single {
+                onto::<T, R, L, NUMBERS>(reduce, &mut whole, &last);
+            }
+            let scale = if scales.is_empty() { scale } else { scales[o] };
+            self.write::<L>(to, whole, scale);
+            to += slide.out_stride;
         }
     }
 
@@ -115,7 +205,17 @@ impl<T: Copy + Default, R: Reduce<T>, const NUMBERS: bool> ScanAcross<'_, T, R, 
     fn write<const L: usize>(&self, to: isize, partials: [R::Partial; L], scale: R::Scale) {
         let results = self.along.reduce.finish_tile(partials, [scale; L]);
         // SAFETY: the sweep hands every output position to one task only.
-        let dst = unsafe { self.along.out.run(to, L) };
-        write_tile(dst, results);
+        write_tile(unsafe { self.along.out.run(to, L) }, results);
     }
+}
+
+/// The parts of a window, from its first column on.
+fn parts(levels: &Levels) -> Parts {
+    let mut parts = Parts::new();
+    for group in levels.groups() {
+        let (level, long) = (group.level as usize, levels.radix.pow(group.level));
+        let after = levels.kernel - group.tap;
+        parts.extend((1..=group.count).map(|i| [level, after - i * long]));
+    }
+    parts
 }

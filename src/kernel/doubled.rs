@@ -75,8 +75,10 @@ fn fold_doubled<T, R: Reduce<T>, const L: usize, const NUMBERS: bool, const DOUB
                     let next = tile;
                     // SAFETY: the level's vectors have as many bytes as a tile.
                     tile = unsafe {
-                        let later = moved(&$kept, &next, 1 << $number);
-                        in_one(combined::<T, R, L, NUMBERS>(reduce, $kept, later))
+                        let later = moved::<VECTOR_BYTES, _, L>(&$kept, &next, 1 << $number);
+                        in_one::<VECTOR_BYTES, _, L>(combined::<T, R, L, NUMBERS>(
+                            reduce, $kept, later,
+                        ))
                     };
                     $kept = next;
                 }

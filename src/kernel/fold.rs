@@ -3,6 +3,7 @@
 
 use super::across;
 use super::ahead::{AHEAD, LONG_ROW_BYTES, ask_ahead, ask_for_rows};
+use super::aligned::Aligned;
 use super::apart::{FoldApart, turns};
 use super::band::{Band, OutputRow, RowFold, RowTap};
 use super::columns::{FoldColumns, SIDE, square};
@@ -11,7 +12,9 @@ use super::few::{FoldFew, FoldThin};
 use super::flat::{Flat, leaves_lanes};
 use super::global::Global;
 use super::line::{Apart, Slide, Stretch};
+use super::pairwise;
 use super::plan::Traits;
+use super::scales::RowScales;
 use super::scan::ScanFold;
 use super::slide::{Along, Elements, FoldInParts, FoldLevels, FoldRuns, LookForNumbers};
 use super::tile::{VECTOR_BYTES, in_tiles, load_checked, onto, tiles, with_lanes};
@@ -68,7 +71,7 @@ pub(crate) struct Fold<R> {
 }
 
 impl<T: Copy + Default + Send + Sync + 'static, R: Reduce<T>> Kernel<T> for Fold<R> {
-    type Line = Vec<R::Partial>;
+    type Line = Aligned<R::Partial>;
     type Out = Shared<T>;
 
     fn traits(&self) -> Traits {
@@ -79,7 +82,11 @@ impl<T: Copy + Default + Send + Sync + 'static, R: Reduce<T>> Kernel<T> for Fold
             vector: 2 * VECTOR_BYTES / size_of::<R::Partial>(),
             in_place: R::LOADS_AS_IS && same_type::<T, R::Partial>(&[]).is_some(),
             overlap: R::IDEMPOTENT,
-            doubled: doubled::most::<R::Partial>(self.level).filter(|_| R::IDEMPOTENT),
+            doubled: match R::IDEMPOTENT {
+                true => doubled::most::<R::Partial>(self.level),
+                // The order of a sum is not to depend on instructions.
+                false => Some(pairwise::most::<R::Partial>()),
+            },
             scans: true,
             direct: common,
             frequent: common && R::FREQUENT,
@@ -89,7 +96,7 @@ impl<T: Copy + Default + Send + Sync + 'static, R: Reduce<T>> Kernel<T> for Fold
     }
 
     fn line(&self, len: usize) -> Self::Line {
-        vec![self.reduce.identity(); len]
+        Aligned::new(self.reduce.identity(), len)
     }
 
     fn clear(&self, line: &mut Self::Line) {
@@ -140,12 +147,13 @@ impl<T: Copy + Default + Send + Sync + 'static, R: Reduce<T>> Kernel<T> for Fold
                 None => return self.slide_elements(src, band, slide, out),
             },
         };
+        let scales = &mut RowScales::new();
         match one_row(band, slide) {
             Some(outputs) => {
                 let slide = Slide { stretches: &[outputs], ..*slide };
-                self.slide_along(line, band, &band.rows[..1], &slide, out);
+                self.slide_along(line, band, &band.rows[..1], &slide, scales, out);
             }
-            None => self.slide_along(line, band, &band.rows, slide, out),
+            None => self.slide_along(line, band, &band.rows, slide, scales, out),
         }
     }
 
@@ -202,6 +210,7 @@ impl<R> Fold<R> {
         band: &Band,
         rows: &[OutputRow],
         slide: &Slide<'_>,
+        scales: &mut RowScales<R::Scale>,
         out: Shared<T>,
     ) where
         R: Reduce<T>,
@@ -261,18 +270,18 @@ impl<R> Fold<R> {
         if !slide.stretches.iter().all(|stretch| stretch.in_parts) {
             match apart {
                 Apart::One | Apart::Lanes if R::PREFERS_NUMBERS && slide.numbers => {
-                    dispatch(level, FoldRuns::<T, R, 1, true> { along, apart });
+                    dispatch(level, FoldRuns::<T, R, 1, true> { along, apart, scales });
                 }
                 Apart::One | Apart::Lanes => {
-                    dispatch(level, FoldRuns::<T, R, 1> { along, apart });
+                    dispatch(level, FoldRuns::<T, R, 1> { along, apart, scales });
                 }
                 Apart::Two if R::COMMON && level.is_for_all() => {
-                    dispatch(level, FoldRuns::<T, R, 2> { along, apart })
+                    dispatch(level, FoldRuns::<T, R, 2> { along, apart, scales })
                 }
                 Apart::Four if R::COMMON && narrow && level.is_for_all() => {
-                    dispatch(level, FoldRuns::<T, R, 4> { along, apart })
+                    dispatch(level, FoldRuns::<T, R, 4> { along, apart, scales })
                 }
-                _ => dispatch(level, FoldRuns::<T, R, 0> { along, apart }),
+                _ => dispatch(level, FoldRuns::<T, R, 0> { along, apart, scales }),
             }
         }
         // Last, because vectors of the others may have written over these results.
@@ -312,6 +321,10 @@ impl<R> Fold<R> {
         R: Reduce<T>,
     {
         let &Self { reduce, level } = self;
+        if pairwise::is_for::<T, R>(level, slide) {
+            return pairwise::slide(*self, line, band, slide, out);
+        }
+        let scales = &mut RowScales::new();
         for rows in band.rows.chunks(slide.level_rows) {
             let columns = rows.len() * slide.pitch;
             let (folded, levels) = line.split_at_mut(slide.levels_at);
@@ -333,7 +346,7 @@ impl<R> Fold<R> {
                     FoldLevels::<T, R, false> { reduce, folded, levels, columns, slide },
                 );
             }
-            self.slide_along(line, band, rows, slide, out);
+            self.slide_along(line, band, rows, slide, scales, out);
         }
     }
 }

@@ -60,7 +60,7 @@ pub(crate) struct Slide<'a> {
     pub(crate) out_stride: isize,
     pub(crate) divisor: Divisor,
     pub(crate) levels: Levels,
-    /// Whether windows are scanned across columns, with room for that where levels would be.
+    /// Whether windows are reduced across columns, with room for that where levels would be.
     pub(crate) across: bool,
     /// Where the line has room for levels, of how many rows at a time, and for each of them.
     pub(crate) levels_at: usize,
@@ -136,6 +136,12 @@ impl Slide<'_> {
             return Runs { start, n: lanes, runs: stretch.outputs, run_step, out_step, out };
         }
         Runs { start, n: stretch.outputs * lanes, runs: 1, run_step: 0, out_step: 0, out }
+    }
+
+    /// All outputs as one stretch, if they differ only in what their divisors count.
+    pub(crate) fn all_in_one(&self) -> Option<Stretch> {
+        let first = self.stretches.first().filter(|_| !self.counts.is_empty())?;
+        Some(Stretch { outputs: self.counts.len(), ..*first })
     }
 
     /// Results that a row may write from `out` on.
@@ -254,7 +260,7 @@ pub(crate) struct Levels {
     pub(crate) radix: usize,
     /// Columns between taps.
     pub(crate) step: usize,
-    kernel: usize,
+    pub(super) kernel: usize,
     overlap: bool,
 }
 
@@ -264,6 +270,10 @@ impl Levels {
 
     /// The largest radix: with the most levels of it, a level is longer than usual windows are.
     const LARGEST: usize = 8;
+
+    /// Levels of pairs at most, and what those beyond a vector take longer than others.
+    const MOST_OF_PAIRS: u32 = 6;
+    const BEYOND: usize = 6;
 
     /// Windows too short for levels.
     pub(super) const SHORT: usize = 8;
@@ -282,21 +292,44 @@ impl Levels {
             return Self::NONE;
         }
         let of = |count, radix| Self { count, radix, step, kernel, overlap };
+        let doubled = most_doubled.map(|most| doubled::taps(kernel, most));
+        let taps_of =
+            |levels: &Self| levels.groups().iter().map(|group| group.count).sum::<usize>();
+        if !overlap {
+            // Sums are of pairs, and pairs of those: each of a vector's takes a load, or none.
+            let least = doubled.filter(|_| stride == 1).map_or(0, usize::ilog2);
+            let most = doubled.map_or(0, usize::ilog2);
+            let some = (least..=Self::MOST_OF_PAIRS).filter(|&count| 1 << count <= kernel);
+            let cost = |levels: &Self| {
+                let beyond = levels.count.saturating_sub(most) as usize;
+                let doublings = levels.count as usize * 2 + beyond * Self::BEYOND;
+                taps_of(levels) + stride.saturating_mul(doublings)
+            };
+            return some.map(|count| of(count, 2)).min_by_key(cost).unwrap_or(Self::NONE);
+        }
+        let doubled = doubled.filter(|_| step == 1);
         let some = (1..=Self::MOST)
             .flat_map(|count| (2..=Self::LARGEST).map(move |radix| of(count, radix)))
             .filter(|levels| levels.radix.pow(levels.count) <= kernel);
-        let doubled = most_doubled.filter(|_| step == 1).map(|most| doubled::taps(kernel, most));
         let some = some.chain(doubled.map(|radix| of(1, radix)));
         let cost = |levels: &Self| {
-            let taps: usize = levels.groups().iter().map(|group| group.count).sum();
+            let taps = taps_of(levels);
             if levels.count == 1 && Some(levels.radix) == doubled {
                 return taps + stride.saturating_mul(2 + levels.radix.ilog2() as usize);
             }
             // A maximum takes about as long as a load, and there are fewer of them than loads.
-            let level = levels.radix + if overlap { 1 } else { 2 };
-            taps + stride.saturating_mul(levels.count as usize * level)
+            taps + stride.saturating_mul(levels.count as usize * (levels.radix + 1))
         };
         std::iter::once(of(0, 1)).chain(some).min_by_key(cost).unwrap_or(Self::NONE)
+    }
+
+    /// Tiles that columns of lanes are kept in while windows are slid across them: those of a window, or,
+    /// for every level of pairs, as many as a power of two.
+    pub(super) fn room_across(&self) -> usize {
+        match self.overlap {
+            true => self.kernel,
+            false => self.count as usize * self.kernel.next_power_of_two(),
+        }
     }
 
     /// How a window is put together, from its first tap to its last.

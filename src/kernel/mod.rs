@@ -8,6 +8,7 @@
 #[allow(unsafe_code)]
 mod across;
 mod ahead;
+mod aligned;
 #[allow(unsafe_code)]
 mod apart;
 #[allow(unsafe_code)]
@@ -45,6 +46,8 @@ mod line;
 pub(crate) mod overlapping;
 #[allow(unsafe_code)]
 mod pairs;
+#[allow(unsafe_code)]
+mod pairwise;
 #[allow(unsafe_code)]
 pub(crate) mod picked;
 mod plan;

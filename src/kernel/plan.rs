@@ -7,6 +7,7 @@
 
 use smallvec::SmallVec;
 
+use super::across::MOST_DOUBLINGS;
 use super::band::ROWS_AT_ONCE;
 use super::choice::{choose_lanes, has_lanes, lie_apart};
 use super::chunk::{Chunk, chunks_of, holds_padding};
@@ -108,14 +109,15 @@ pub(crate) struct Traits {
     pub(crate) in_place: bool,
     /// Whether meeting an element twice changes nothing.
     pub(crate) overlap: bool,
-    /// The most neighbours that it can reduce by doublings.
+    /// The most neighbours that it can reduce by doublings, or, if meeting an element twice changes
+    /// something, that it always does.
     pub(crate) doubled: Option<usize>,
     /// Whether it can fold the rows of long windows in two scans.
     pub(crate) scans: bool,
     /// Whether it can reduce windows straight from the input, without a line.
     pub(crate) direct: bool,
     /// Whether so many ask for it that it can do so also if windows of lanes overlap a little, and
-    /// slide along columns of lanes in two scans if they overlap and `overlap` is no harm.
+    /// slide across columns of lanes.
     pub(crate) frequent: bool,
     /// Whether it can slide along rows of the input as they are, if windows lie apart.
     pub(crate) turns: bool,
@@ -200,7 +202,7 @@ pub(crate) struct Plan<'g> {
     pub(crate) scan: Option<Scan>,
     /// How long windows are put together along a row.
     pub(crate) levels: Levels,
-    /// Whether long windows are scanned across columns of lanes instead.
+    /// Whether they are reduced across columns of lanes instead.
     pub(crate) across: bool,
     pub(crate) divisor: Divisor,
     /// Whether some window has no element: one that is dilated past both ends of an axis.
@@ -270,24 +272,24 @@ impl<'g> Plan<'g> {
         let chunks = chunks_of(columns.axis, capacity.max(1));
         let levels = match holds_padding(columns.axis) {
             true => {
-                let doubled = traits.doubled.filter(|_| (lanes.len, lane_block) == (1, 1));
+                let doubled =
+                    traits.doubled.filter(|_| !traits.overlap || (lanes.len, lane_block) == (1, 1));
                 Levels::new(columns.axis, traits.overlap, doubled)
             }
             false => Levels::NONE,
         };
         let stride = window_stride(columns.axis);
-        let across = (traits.frequent && traits.overlap)
-            && levels.count > 0
+        let across = traits.frequent
+            && (1..=MOST_DOUBLINGS).contains(&levels.count)
             && (levels.step, stride) == (1, 1)
             && column_bytes >= VECTOR_BYTES;
-        let levels = if across { Levels::NONE } else { levels };
         let contiguous = columns.input == if lanes.len == 1 { 1 } else { lane_block as isize };
         let converted = lanes.len == 1
             && (traits.parts && all_in_parts(columns.axis)
                 || traits.turns && columns.output == 1 && lie_apart(columns.axis, traits.element));
         let in_place = (traits.in_place || converted)
             && !direct
-            && (levels.count, across) == (0, false)
+            && levels.count == 0
             && (contiguous && lanes.len == lane_block || gathered)
             && rows.iter().all(|row| row.rows.iter().all(|row| row.taps.count == 1))
             && chunks.iter().all(|chunk| chunk.padding() == [0, 0]);
@@ -305,7 +307,8 @@ impl<'g> Plan<'g> {
                     let tiles = (chunk.inside.len() * lane_block).next_multiple_of(tile);
                     (before * lane_block + tiles).max(chunk.columns * lane_block)
                 };
-                chunks.iter().map(reach).max().unwrap_or(1).max(1)
+                // Rows, as the line, start where vectors do.
+                chunks.iter().map(reach).max().unwrap_or(1).max(1).next_multiple_of(tile)
             }
             false => longest * lane_block + traits.vector,
         };
@@ -349,7 +352,7 @@ impl<'g> Plan<'g> {
         } else {
             let scans = if self.scan.is_some() { 2 * self.pitch } else { 0 };
             let levels = match self.across {
-                true => self.columns.axis.max_count() * self.slack,
+                true => self.levels.room_across() * self.slack,
                 false => self.level_len() * self.levels.count as usize,
             };
             self.levels_at() + levels + self.pitch + scans

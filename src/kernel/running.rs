@@ -244,7 +244,7 @@ impl<T: Element, C: Accumulator<T>, A: Accumulator<T> + From<C>> Run<'_, '_, T, 
         assert!(n.next_multiple_of(L) + kernel + L <= level, "the line holds a row");
         let (line, level) = line.split_at_mut(level);
         let [rows_counted, columns_counted] = &problem.counts;
-        let scales = scales.of::<T, _>(Average::<A>::NEW, columns_counted, rows_counted[row]);
+        let scales = scales.of::<T, _>(Average::<A>::NEW, columns_counted, 1, rows_counted[row]);
         let scales = &scales[columns.start..];
         assert!(scales.len() >= n.next_multiple_of(L), "there are scales for all vectors");
         let reach = n + kernel - problem.side;

@@ -1,5 +1,7 @@
 //! What the results of a plane, or of a row, are divided by, for kernels that look at no window.
 
+use std::iter::repeat_n;
+
 use smallvec::SmallVec;
 
 use super::tile::VECTOR_BYTES;
@@ -86,20 +88,28 @@ impl<S: Copy> RowScales<S> {
         Self { rows: None, table: Vec::new() }
     }
 
-    /// Those of outputs whose divisors count `rows` and so many `columns`, and two vectors more; none if
-    /// there are no columns.
+    /// Those of outputs whose divisors count `rows` and so many `columns`, each for all of its `lanes`, and
+    /// two vectors more; none if there are no columns.
     #[inline(always)]
     pub(super) fn of<T, R: Reduce<T, Scale = S>>(
         &mut self,
         reduce: R,
         columns: &[i64],
+        lanes: usize,
         rows: i64,
     ) -> &[S] {
         if self.rows != Some(rows) && !columns.is_empty() {
             self.rows = Some(rows);
             self.table.clear();
-            self.table.extend(columns.iter().map(|&n| reduce.scale(n.saturating_mul(rows))));
-            repeated(&mut self.table, columns.len() + 2 * VECTOR_BYTES);
+            // Most columns count as many as the one before.
+            let (mut count, mut scale) = (0, reduce.scale(0));
+            self.table.extend(columns.iter().flat_map(|&n| {
+                if n != count {
+                    (count, scale) = (n, reduce.scale(n.saturating_mul(rows)));
+                }
+                repeat_n(scale, lanes)
+            }));
+            repeated(&mut self.table, columns.len() * lanes + 2 * VECTOR_BYTES);
         }
         &self.table
     }

@@ -43,7 +43,7 @@ macro_rules! tiles_of_row {
                         }
                         if const { $V >= VECTOR_BYTES } {
                             // SAFETY: the level's vectors have as many bytes.
-                            met = unsafe { in_one(met) };
+                            met = unsafe { in_one::<$V, _, LANES>(met) };
                         }
                     }
                 });

@@ -178,6 +178,8 @@ pub(crate) struct Along<'a, T, R: Reduce<T>, S: Source<T, R> = Folded> {
 pub(crate) struct FoldRuns<'a, T, R: Reduce<T>, const S: usize, const NUMBERS: bool = false> {
     pub(crate) along: Along<'a, T, R>,
     pub(crate) apart: Apart,
+    /// Kept from one call of a band to the next.
+    pub(crate) scales: &'a mut RowScales<R::Scale>,
 }
 
 impl<T: Copy + Default, R: Reduce<T>, const S: usize, const NUMBERS: bool> Work
@@ -187,19 +189,20 @@ impl<T: Copy + Default, R: Reduce<T>, const S: usize, const NUMBERS: bool> Work
 
     #[inline(always)]
     fn run<const V: usize>(self) {
-        let (mut taps, mut step) = (self.level_taps(), 0);
+        let Self { along, apart, scales } = self;
+        let (mut taps, mut step) = (Self::level_taps(&along), 0);
         let mut walked: Option<(&Stretch, Runs, usize)> = None;
-        let Along { reduce, rows, slide, .. } = self.along;
+        let Along { reduce, rows, slide, .. } = along;
         // Outputs that are divided by different numbers, and are computed alike.
-        let alike = Self::HAS_TABLE && (slide.lanes, self.apart) == (1, Apart::One);
-        let counts = if alike { slide.counts } else { &[] };
-        let all = slide.stretches.first().map(|first| Stretch { outputs: counts.len(), ..*first });
-        let stretches = all.as_slice();
-        let stretches = if counts.is_empty() { slide.stretches } else { stretches };
-        let mut scales = RowScales::new();
+        let alike = Self::HAS_TABLE && apart == Apart::One;
+        let all = if alike { slide.all_in_one() } else { None };
+        let (stretches, counts) = match &all {
+            Some(all) => (std::slice::from_ref(all), slide.counts),
+            None => (slide.stretches, &[][..]),
+        };
         let several = stretches.len() > 1;
         for row in rows {
-            let scales = scales.of(reduce, counts, row.count);
+            let scales = scales.of(reduce, counts, slide.lanes, row.count);
             for stretch in stretches.iter().filter(|stretch| !stretch.in_parts) {
                 // Most rows have one stretch, whose walk is the same in all of them.
                 if several || walked.is_none() {
@@ -211,15 +214,15 @@ impl<T: Copy + Default, R: Reduce<T>, const S: usize, const NUMBERS: bool> Work
                         taps.extend((taps.len()..stretch.taps).map(|tap| tap.wrapping_mul(step)));
                     }
                     let n = if slide.levels.count == 0 { stretch.taps } else { taps.len() };
-                    let runs = slide.runs(stretch, self.apart);
+                    let runs = slide.runs(stretch, apart);
                     walked = Some((stretch, runs, n));
                 }
                 let Some((stretch, runs, n)) = walked else { continue };
                 let scale = reduce.scale(slide.divisor(stretch.count, row));
                 if stretch.taps == 0 {
-                    self.nothing(row, runs, scale);
+                    Self::nothing(&along, row, runs, scale);
                 } else {
-                    self.stretch(row, runs, &taps[..n], scale, scales);
+                    Self::stretch(&along, row, runs, &taps[..n], scale, scales);
                 }
             }
         }
@@ -235,7 +238,7 @@ impl<T: Copy + Default, R: Reduce<T>, const S: usize, const NUMBERS: bool>
     /// The results of a stretch, whose scale is the same, or in a table, and vectors more.
     #[inline(always)]
     fn stretch(
-        &self,
+        along: &Along<'_, T, R>,
         row: &OutputRow,
         runs: Runs,
         taps: &[usize],
@@ -243,7 +246,7 @@ impl<T: Copy + Default, R: Reduce<T>, const S: usize, const NUMBERS: bool>
         scales: &[R::Scale],
     ) {
         assert!(scales.is_empty() || scales.len() >= runs.n + 2 * VECTOR_BYTES, "all have one");
-        let Along { reduce, line, slide, bases, out: results, .. } = self.along;
+        let &Along { reduce, line, slide, bases, out: results, .. } = along;
         let stride = if S == 0 { slide.stride } else { S };
         let at = row.line.wrapping_add_signed(bases.line);
         let mut start = at + runs.start;
@@ -321,8 +324,8 @@ impl<T: Copy + Default, R: Reduce<T>, const S: usize, const NUMBERS: bool>
 
     /// What windows are put together from, if that is levels, which start where the first row does.
     #[inline(always)]
-    fn level_taps(&self) -> Taps {
-        let Along { rows, slide, .. } = self.along;
+    fn level_taps(along: &Along<'_, T, R>) -> Taps {
+        let &Along { rows, slide, .. } = along;
         let mut taps = Taps::new();
         if slide.levels.count == 0 {
             return taps;
@@ -341,8 +344,8 @@ impl<T: Copy + Default, R: Reduce<T>, const S: usize, const NUMBERS: bool>
 
     /// Windows without elements.
     #[inline(always)]
-    fn nothing(&self, row: &OutputRow, runs: Runs, scale: R::Scale) {
-        let Along { reduce, bases, out, .. } = self.along;
+    fn nothing(along: &Along<'_, T, R>, row: &OutputRow, runs: Runs, scale: R::Scale) {
+        let &Along { reduce, bases, out, .. } = along;
         let nothing = reduce.finish(reduce.identity(), scale);
         for r in 0..runs.runs {
             let at = bases.out + row.out + runs.out + r as isize * runs.out_step;

@@ -14,9 +14,12 @@ const PICKED_BYTES: usize = 64;
 
 type Bytes = [u8; PICKED_BYTES];
 
+/// Bytes of half of such a vector.
+const HALF_BYTES: usize = PICKED_BYTES / 2;
+
 /// Half of such a vector.
 #[cfg(target_arch = "x86_64")]
-type HalfBytes = [u8; PICKED_BYTES / 2];
+type HalfBytes = [u8; HALF_BYTES];
 
 /// Elements of four bytes in such a vector.
 const WORDS: usize = PICKED_BYTES / 4;
@@ -145,19 +148,8 @@ pub(crate) unsafe fn slid<const V: usize, T: Copy, const L: usize>(
     let mut out = *here;
     #[cfg(target_arch = "x86_64")]
     if const { V >= 32 && L.is_multiple_of(8) } {
-        for i in 0..L / 8 {
-            let two = [0, 1].map(|one| {
-                let at = (by / 8 + i + one) * 8;
-                let tile = if at < L { here } else { next };
-                // SAFETY: eight words of a tile.
-                unsafe { tile.as_ptr().add(at % L).cast::<HalfBytes>().read_unaligned() }
-            });
-            // SAFETY: the caller's promise; the tiles are vectors, as above.
-            unsafe {
-                let slid = slid_words(two, by % 8 == 1);
-                out.as_mut_ptr().add(i * 8).cast::<HalfBytes>().write_unaligned(slid);
-            }
-        }
+        // SAFETY: the caller's promise.
+        unsafe { move_halves(here, next, by, &mut out) };
         return out;
     }
     for l in 0..L {
@@ -166,24 +158,28 @@ pub(crate) unsafe fn slid<const V: usize, T: Copy, const L: usize>(
     out
 }
 
-/// Eight words from number one on, or from number seven on.
+/// The bytes from number `by` on of two neighbouring vectors of half as many bytes.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
 #[inline]
-fn slid_words(two: [HalfBytes; 2], by_one: bool) -> HalfBytes {
+fn moved_half(two: [HalfBytes; 2], by: usize) -> HalfBytes {
     use std::arch::x86_64::{__m256i, _mm256_alignr_epi8, _mm256_permute2x128_si256};
     // SAFETY: arrays and vectors of as many bits.
     unsafe {
         let [a, b]: [__m256i; 2] = std::mem::transmute(two);
         // The second half of the first and the first half of the second.
         let middle = _mm256_permute2x128_si256::<0x21>(a, b);
-        let mut slid = match by_one {
-            true => _mm256_alignr_epi8::<4>(middle, a),
-            false => _mm256_alignr_epi8::<12>(b, middle),
+        let mut moved = match by {
+            0 => a,
+            4 => _mm256_alignr_epi8::<4>(middle, a),
+            8 => _mm256_alignr_epi8::<8>(middle, a),
+            16 => middle,
+            28 => _mm256_alignr_epi8::<12>(b, middle),
+            _ => unreachable!("not asked for"),
         };
         // As in `picked_elements`.
-        asm!("/* {0} */", inout(ymm_reg) slid, options(pure, nomem, nostack, preserves_flags));
-        std::mem::transmute::<__m256i, HalfBytes>(slid)
+        asm!("/* {0} */", inout(ymm_reg) moved, options(pure, nomem, nostack, preserves_flags));
+        std::mem::transmute::<__m256i, HalfBytes>(moved)
     }
 }
 
@@ -253,42 +249,96 @@ pub(crate) fn moves_lanes(level: Level) -> bool {
     level.masks_lanes()
 }
 
-/// The elements from number `by` on of a tile and the next one; `by` is a constant, a power of two, and no
-/// more than half of a tile.
+/// The elements from number `by` on of a tile, which is 64 bytes or 32, and the next one; `by` is a constant: one,
+/// two, or bytes of which there are four, eight or a multiple of sixteen.
 ///
 /// # Safety
-/// The processor has AVX-512.
+/// The level has vectors of `V` bytes, at least half of a tile.
 #[inline(always)]
-pub(crate) unsafe fn moved<T: Copy, const L: usize>(
+pub(crate) unsafe fn moved<const V: usize, T: Copy, const L: usize>(
     here: &[T; L],
     next: &[T; L],
     by: usize,
 ) -> [T; L] {
-    assert!(size_of::<[T; L]>() == PICKED_BYTES, "a vector");
+    assert!(matches!(size_of::<[T; L]>(), PICKED_BYTES | HALF_BYTES), "a vector, or half of one");
     #[cfg(target_arch = "x86_64")]
     // SAFETY: the caller's promise; the tiles are vectors, whose bits are moved and not looked at.
     unsafe {
-        let two = [std::mem::transmute_copy(here), std::mem::transmute_copy(next)];
-        std::mem::transmute_copy(&moved_bytes(two, by * size_of::<T>()))
+        if const { V >= PICKED_BYTES && size_of::<[T; L]>() == PICKED_BYTES } {
+            let two = [std::mem::transmute_copy(here), std::mem::transmute_copy(next)];
+            return std::mem::transmute_copy(&moved_bytes(two, by * size_of::<T>()));
+        }
+        let mut out = *here;
+        move_halves(here, next, by, &mut out);
+        out
     }
     #[cfg(not(target_arch = "x86_64"))]
     unreachable!("no level has the instructions")
 }
 
-/// The tile, as one vector, of which the compiler would keep parts. No instruction comes of it.
+/// The elements from number `by` on of a tile and the next one, in halves of vectors.
 ///
 /// # Safety
-/// The processor has AVX-512.
+/// The level has AVX2, and tiles are of such halves.
+#[cfg(target_arch = "x86_64")]
 #[inline(always)]
-pub(crate) unsafe fn in_one<T: Copy, const L: usize>(tile: [T; L]) -> [T; L] {
-    assert!(size_of::<[T; L]>() == PICKED_BYTES, "a vector");
+unsafe fn move_halves<T: Copy, const L: usize>(
+    here: &[T; L],
+    next: &[T; L],
+    by: usize,
+    out: &mut [T; L],
+) {
+    let size = const { HALF_BYTES / size_of::<T>() };
+    for i in 0..L / size {
+        let two = [0, 1].map(|one| {
+            let at = (by / size + i + one) * size;
+            let tile = if at < L { here } else { next };
+            // SAFETY: half of a vector of a tile.
+            unsafe { tile.as_ptr().add(at % L).cast::<HalfBytes>().read_unaligned() }
+        });
+        // SAFETY: the caller's promise; the elements' bits are moved and not looked at.
+        unsafe {
+            let moved = moved_half(two, by % size * size_of::<T>());
+            out.as_mut_ptr().add(i * size).cast::<HalfBytes>().write_unaligned(moved);
+        }
+    }
+}
+
+/// The tile, which is 64 bytes or 32, as one vector or in halves, of which the compiler would keep parts. No
+/// instruction comes of it.
+///
+/// # Safety
+/// The level has vectors of `V` bytes, at least half of a tile.
+#[inline(always)]
+pub(crate) unsafe fn in_one<const V: usize, T: Copy, const L: usize>(tile: [T; L]) -> [T; L] {
+    assert!(matches!(size_of::<[T; L]>(), PICKED_BYTES | HALF_BYTES), "a vector, or half of one");
     #[cfg(target_arch = "x86_64")]
     // SAFETY: as above.
     unsafe {
-        std::mem::transmute_copy(&bytes_in_one(std::mem::transmute_copy(&tile)))
+        if const { size_of::<[T; L]>() == HALF_BYTES } {
+            return std::mem::transmute_copy(&half_in_one(std::mem::transmute_copy(&tile)));
+        }
+        if const { V >= PICKED_BYTES } {
+            return std::mem::transmute_copy(&bytes_in_one(std::mem::transmute_copy(&tile)));
+        }
+        let halves: [HalfBytes; 2] = std::mem::transmute_copy(&tile);
+        std::mem::transmute_copy(&halves.map(|half| half_in_one(half)))
     }
     #[cfg(not(target_arch = "x86_64"))]
-    tile
+    unreachable!("no level has the instructions")
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+#[inline]
+fn half_in_one(bytes: HalfBytes) -> HalfBytes {
+    use std::arch::x86_64::__m256i;
+    // SAFETY: as below.
+    unsafe {
+        let mut vector = std::mem::transmute::<HalfBytes, __m256i>(bytes);
+        asm!("/* {0} */", inout(ymm_reg) vector, options(pure, nomem, nostack, preserves_flags));
+        std::mem::transmute::<__m256i, HalfBytes>(vector)
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -327,13 +377,15 @@ fn moved_bytes(two: [Bytes; 2], by: usize) -> Bytes {
         }
         // Bytes move within sixteen: the second vector begins with the next sixteen of the first.
         let moved = match by {
+            0 => here,
             1 => _mm512_alignr_epi8::<1>(words!(4), here),
             2 => _mm512_alignr_epi8::<2>(words!(4), here),
             4 => words!(1),
             8 => words!(2),
             16 => words!(4),
             32 => words!(8),
-            _ => unreachable!("half of a vector at most"),
+            48 => words!(12),
+            _ => unreachable!("not asked for"),
         };
         std::mem::transmute::<__m512i, Bytes>(moved)
     }

@@ -1,6 +1,8 @@
 //! Long windows along folded rows whose columns have lanes, from column to column: maxima in two scans, what
 //! [`Scan`](super::plan::Scan) is for rows, and sums by doublings, in the order of [`Levels`].
 
+use std::ops::RangeInclusive;
+
 use smallvec::SmallVec;
 
 use super::band::Band;
@@ -13,8 +15,9 @@ use crate::reduce::Reduce;
 use crate::simd::{Work, dispatch, load_tile, store_tile, turn_by_turn};
 use crate::view::Shared;
 
-/// The most doublings that there is a kernel for.
-pub(super) const MOST_DOUBLINGS: u32 = 4;
+/// Doublings that there is a kernel for: a window of eight columns, the shortest with levels, has three, and
+/// few have windows that are worth five.
+pub(super) const DOUBLINGS: RangeInclusive<u32> = 3..=4;
 
 /// Slides across folded rows of lanes, with what is behind them in the line as scratch.
 pub(super) fn slide<T: Copy + Default + Send + Sync, R: Reduce<T>>(
@@ -33,11 +36,9 @@ pub(super) fn slide<T: Copy + Default + Send + Sync, R: Reduce<T>>(
         }
         (true, true, _) => dispatch(level, Across::<T, R, 0, false> { along, kept }),
         (true, false, _) => match slide.levels.count {
-            1 => dispatch(level, Across::<T, R, 1, false> { along, kept }),
-            2 => dispatch(level, Across::<T, R, 2, false> { along, kept }),
             3 => dispatch(level, Across::<T, R, 3, false> { along, kept }),
             4 => dispatch(level, Across::<T, R, 4, false> { along, kept }),
-            _ => unreachable!("no more are planned"),
+            _ => unreachable!("no others are planned"),
         },
         (false, ..) => unreachable!("not planned"),
     }

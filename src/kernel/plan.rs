@@ -7,7 +7,7 @@
 
 use smallvec::SmallVec;
 
-use super::across::MOST_DOUBLINGS;
+use super::across::DOUBLINGS;
 use super::band::ROWS_AT_ONCE;
 use super::choice::{choose_lanes, has_lanes, lie_apart};
 use super::chunk::{Chunk, chunks_of, holds_padding};
@@ -280,7 +280,8 @@ impl<'g> Plan<'g> {
         };
         let stride = window_stride(columns.axis);
         let across = traits.frequent
-            && (1..=MOST_DOUBLINGS).contains(&levels.count)
+            && levels.count > 0
+            && (traits.overlap || DOUBLINGS.contains(&levels.count))
             && (levels.step, stride) == (1, 1)
             && column_bytes >= VECTOR_BYTES;
         let contiguous = columns.input == if lanes.len == 1 { 1 } else { lane_block as isize };

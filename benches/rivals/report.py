@@ -3,6 +3,7 @@
 import datetime as dt
 import os
 import platform
+import subprocess
 from collections import Counter
 from dataclasses import dataclass
 from math import exp, log
@@ -110,10 +111,23 @@ def machine() -> str:
     cpu = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.exists():
-        models = [line for line in info.read_text().splitlines() if line.startswith("model name")]
-        cpu = models[0].partition(": ")[2] if models else cpu
+        lines = (line.partition(":") for line in info.read_text().splitlines())
+        first = {name.strip(): value.strip() for name, _, value in reversed(list(lines))}
+        # Vendors call processors of several generations by one name.
+        family = [f"{name} {first[name]}" for name in ("cpu family", "model") if name in first]
+        cpu = first.get("model name", cpu) + (f" ({', '.join(family)})" if family else "")
     system = f"{platform.system()} {platform.release()}, Python {platform.python_version()}"
     return f"{cpu}, {os.cpu_count()} cores, {system}"
+
+
+def commit(root: Path) -> str:
+    """The commit that was measured, and whether files differed from it; nothing outside a clone."""
+    git = ["git", "-C", str(root), "describe", "--always", "--dirty", "--exclude=*"]
+    try:
+        found = subprocess.run(git, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return f" Commit {found}."
 
 
 def write(run: Run, docs: Path) -> None:
@@ -124,7 +138,7 @@ def write(run: Run, docs: Path) -> None:
         [
             f"## With {run.instruction_set}",
             f"{dt.date.today():%d %B %Y}. {machine()}.",
-            f"{versions}. {run.rounds} rounds.",
+            f"{versions}. {run.rounds} rounds.{commit(docs)}",
             notes(run),
             f"![How many times as long as {run.base} each library takes]({drawing})",
             table(run),

@@ -151,15 +151,18 @@ impl<T: Copy + Default, R: Reduce<T>, const DOUBLINGS: usize, const NUMBERS: boo
     ) {
         let Along { reduce, line, slide, .. } = self.along;
         let &Windows { count, taps, start, out, scale, scales } = windows;
+        // Columns of a level are kept in turn, as many as a power of two.
         let room = taps.next_power_of_two();
         assert!(DOUBLINGS * room * L <= self.kept.len(), "room for all levels");
         assert!(scales.is_empty() || scales.len() >= count, "all have one");
+        // Where levels are, and parts of a window, and how far before its last column those are kept.
+        let level = |doublings: usize| (doublings - 1) * room * L;
+        let place = |column: usize, before: usize| column.wrapping_sub(before) & (room * L - 1);
         let single = parts.last() == Some(&[0, 0]);
-        let [first, others @ ..] = &parts[..parts.len() - usize::from(single)] else { return };
-        let are_kept = |&[doublings, _]: &[usize; 2]| (1..=DOUBLINGS).contains(&doublings);
-        assert!(std::iter::once(first).chain(others).all(are_kept), "all others are kept");
-        let place =
-            |doublings: usize, column: usize| ((doublings - 1) * room + (column & (room - 1))) * L;
+        let kept = parts[..parts.len() - usize::from(single)].iter();
+        let kept: Parts = kept.map(|&[level_of, until]| [level(level_of), until * L]).collect();
+        let [first, others @ ..] = &kept[..] else { return };
+        assert!(kept.iter().all(|&[level_of, _]| level_of <= level(DOUBLINGS)), "all are kept");
         let (mut from, mut before) = (start + at, start + at);
         let mut to = out + at as isize;
         for column in 0..count + taps - 1 {
@@ -168,22 +171,23 @@ impl<T: Copy + Default, R: Reduce<T>, const DOUBLINGS: usize, const NUMBERS: boo
             let last: [R::Partial; L] = unsafe { load_tile(line, from) };
             // SAFETY: as above.
             let mut earlier: [R::Partial; L] = unsafe { load_tile(line, before) };
+            (before, from) = (from, from + slide.lanes);
+            let (o, column) = ((column + 1).checked_sub(taps), column * L);
             let mut sum = last;
             for doublings in 1..=DOUBLINGS {
                 onto::<T, R, L, NUMBERS>(reduce, &mut earlier, &sum);
                 sum = earlier;
                 // SAFETY: looked at above. What no column was before is not asked for.
                 unsafe {
-                    store_tile(self.kept, place(doublings, column), sum);
+                    store_tile(self.kept, level(doublings) + place(column, 0), sum);
                     if doublings < DOUBLINGS {
-                        let column = column.wrapping_sub(1 << doublings);
-                        earlier = load_tile(self.kept, place(doublings, column));
+                        let at = level(doublings) + place(column, L << doublings);
+                        earlier = load_tile(self.kept, at);
                     }
                 }
             }
-            (before, from) = (from, from + slide.lanes);
-            let Some(o) = (column + 1).checked_sub(taps) else { continue };
-            let kept = |[doublings, until]: [usize; 2]| place(doublings, column - until);
+            let Some(o) = o else { continue };
+            let kept = |[level, until]: [usize; 2]| level + place(column, until);
             // SAFETY: looked at above.
             let mut whole: [R::Partial; L] = unsafe { load_tile(self.kept, kept(*first)) };
             for &part in others {

@@ -121,13 +121,17 @@ def machine() -> str:
 
 
 def commit(root: Path) -> str:
-    """The commit that was measured, and whether files differed from it; nothing outside a clone."""
-    git = ["git", "-C", str(root), "describe", "--always", "--dirty", "--exclude=*"]
+    """The commit that was measured, and whether code differed from it; nothing outside a clone."""
+    asked = [["rev-parse", "--short", "HEAD"], ["status", "--porcelain", "src", "python"]]
+    commands = [["git", "-C", str(root), *what] for what in asked]
     try:
-        found = subprocess.run(git, capture_output=True, text=True, check=True).stdout.strip()
+        found, changes = (
+            subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+            for command in commands
+        )
     except (OSError, subprocess.CalledProcessError):
         return ""
-    return f" Commit {found}."
+    return f" Commit {found}{', changed' if changes else ''}."
 
 
 def write(run: Run, docs: Path) -> None:
@@ -138,7 +142,7 @@ def write(run: Run, docs: Path) -> None:
         [
             f"## With {run.instruction_set}",
             f"{dt.date.today():%d %B %Y}. {machine()}.",
-            f"{versions}. {run.rounds} rounds.{commit(docs)}",
+            f"{versions}. {run.rounds} rounds.{commit(docs.parent)}",
             notes(run),
             f"![How many times as long as {run.base} each library takes]({drawing})",
             table(run),

@@ -16,7 +16,7 @@ use super::tile::{VECTOR_BYTES, combined, in_tiles, onto, with_lanes, write_tile
 use crate::Level;
 use crate::reduce::Reduce;
 use crate::simd::{
-    Work, dispatch, in_one, load_tile, moved, moves_lanes, store_tile, turn_by_turn,
+    Work, dispatch, in_one, load_tile, moved, moves_halves, moves_lanes, store_tile, turn_by_turn,
 };
 use crate::view::Shared;
 
@@ -37,7 +37,7 @@ pub(super) fn is_for<T, R: Reduce<T>>(level: Level, slide: &Slide<'_>) -> bool {
     let known = const { is_known::<T, R>() };
     let most = const { most::<R::Partial>() };
     // Halves of vectors take twice as many registers: of sixteen elements more than there are.
-    let enough = if most == 8 { level.is_for_all() } else { moves_lanes(level) };
+    let enough = if most == 8 { moves_halves(level) } else { moves_lanes(level) };
     let Levels { count, kernel, step, .. } = slide.levels;
     let neighbours = slide.apart(true, false) == Apart::One && step * slide.lanes == 1;
     known && enough && neighbours && count == kernel.min(most).ilog2()
@@ -131,7 +131,7 @@ impl<T: Copy + Default, R: Reduce<T>> FoldPairwise<'_, T, R> {
         with_lanes!(size_of::<R::Partial>(), |L| self.row::<V, L>(line, windows, dst));
     }
 
-    /// The results of a row, if tiles have `L` elements.
+    /// The results of a row, if vectors have `L` elements.
     #[inline(always)]
     fn row<const V: usize, const L: usize>(
         &mut self,

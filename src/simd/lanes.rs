@@ -15,6 +15,7 @@ const PICKED_BYTES: usize = 64;
 type Bytes = [u8; PICKED_BYTES];
 
 /// Bytes of half of such a vector.
+#[cfg(target_arch = "x86_64")]
 const HALF_BYTES: usize = PICKED_BYTES / 2;
 
 /// Half of such a vector.
@@ -249,7 +250,12 @@ pub(crate) fn moves_lanes(level: Level) -> bool {
     level.masks_lanes()
 }
 
-/// The elements from number `by` on of a tile, which is 64 bytes or 32, and the next one; `by` is a constant: one,
+/// Whether it has them for halves of those.
+pub(crate) fn moves_halves(level: Level) -> bool {
+    cfg!(target_arch = "x86_64") && level != Level::Baseline
+}
+
+/// The elements from number `by` on of a tile, which is 64 bytes, and the next one; `by` is a constant: one,
 /// two, or bytes of which there are four, eight or a multiple of sixteen.
 ///
 /// # Safety
@@ -260,11 +266,11 @@ pub(crate) unsafe fn moved<const V: usize, T: Copy, const L: usize>(
     next: &[T; L],
     by: usize,
 ) -> [T; L] {
-    assert!(matches!(size_of::<[T; L]>(), PICKED_BYTES | HALF_BYTES), "a vector, or half of one");
+    assert!(size_of::<[T; L]>() == PICKED_BYTES, "a vector, or two halves");
     #[cfg(target_arch = "x86_64")]
     // SAFETY: the caller's promise; the tiles are vectors, whose bits are moved and not looked at.
     unsafe {
-        if const { V >= PICKED_BYTES && size_of::<[T; L]>() == PICKED_BYTES } {
+        if const { V >= PICKED_BYTES } {
             let two = [std::mem::transmute_copy(here), std::mem::transmute_copy(next)];
             return std::mem::transmute_copy(&moved_bytes(two, by * size_of::<T>()));
         }
@@ -304,20 +310,17 @@ unsafe fn move_halves<T: Copy, const L: usize>(
     }
 }
 
-/// The tile, which is 64 bytes or 32, as one vector or in halves, of which the compiler would keep parts. No
+/// The tile, which is 64 bytes, as one vector or two halves, of which the compiler would keep parts. No
 /// instruction comes of it.
 ///
 /// # Safety
 /// The level has vectors of `V` bytes, at least half of a tile.
 #[inline(always)]
 pub(crate) unsafe fn in_one<const V: usize, T: Copy, const L: usize>(tile: [T; L]) -> [T; L] {
-    assert!(matches!(size_of::<[T; L]>(), PICKED_BYTES | HALF_BYTES), "a vector, or half of one");
+    assert!(size_of::<[T; L]>() == PICKED_BYTES, "a vector, or two halves");
     #[cfg(target_arch = "x86_64")]
     // SAFETY: as above.
     unsafe {
-        if const { size_of::<[T; L]>() == HALF_BYTES } {
-            return std::mem::transmute_copy(&half_in_one(std::mem::transmute_copy(&tile)));
-        }
         if const { V >= PICKED_BYTES } {
             return std::mem::transmute_copy(&bytes_in_one(std::mem::transmute_copy(&tile)));
         }

@@ -12,7 +12,9 @@ mod cache;
 mod lanes;
 
 pub(crate) use cache::{CACHE_LINE_BYTES, copy_past, last_level_cache, let_others_see};
-pub(crate) use lanes::{Lanes, Pick, every_other, in_one, kept, moved, moves_lanes, slid, slid_by};
+pub(crate) use lanes::{
+    Lanes, Pick, every_other, in_one, kept, moved, moves_halves, moves_lanes, slid, slid_by,
+};
 
 /// An instruction set that kernels are compiled for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

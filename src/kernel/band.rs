@@ -135,7 +135,11 @@ impl Band {
     /// Makes the last part of the table the taps of `axes`.
     fn list(&mut self, axes: &[AxisTaps]) {
         let alike = |(a, b): (&AxisTaps, &AxisTaps)| {
-            (a.count == b.count) & (a.skipped == b.skipped) & (a.step == b.step)
+            // Rows that are one row of memory have one step there, and others in the plane.
+            (a.count == b.count)
+                & (a.skipped == b.skipped)
+                & (a.step == b.step)
+                & (a.plane_step == b.plane_step)
         };
         if !self.taps.is_empty() && self.last.iter().zip(axes).all(alike) {
             return;

@@ -3,8 +3,8 @@
 use std::mem::MaybeUninit;
 
 use poolnd::{
-    Execution, Geometry, PoolError, View, ViewMut, Window, contiguous_strides, max,
-    max_backward_into, unpool_into,
+    Execution, Geometry, PoolError, Taps, View, ViewMut, Window, contiguous_strides, max,
+    max_backward_into, max_with_indices, unpool_into,
 };
 
 #[test]
@@ -160,4 +160,18 @@ fn zeros_need_not_be_written() {
     };
     unpool_into(&execution, &[1], &values, &indices, out).unwrap();
     assert_eq!(last, [9.0, -2.0, 0.0, 0.0, 1.5, 4.0, 0.0, 0.0, 0.25, 0.0]);
+}
+
+/// Rows that are one row of memory differ in nothing but their positions.
+#[test]
+fn positions_in_repeated_rows_are_those_of_the_windows_own_steps() {
+    let data = [0.0f32, f32::NAN, 1.0];
+    let repeated = View::with_strides(&data, 0, &[128, 3], &[0, 1]).unwrap();
+    let apart = Taps { first: 81, count: 6, step: 2 };
+    let near = Taps { first: 17, count: 6, step: 1 };
+    let windows = [(0, Window::Listed(vec![apart, near])), (1, Window::sliding(1).into())];
+    let geometry = Geometry::new(repeated.shape(), &windows).unwrap();
+    let (_, indices) = max_with_indices(&repeated, &geometry).unwrap();
+    // Of numbers the first of the largest, of NaNs the last.
+    assert_eq!(indices.data(), [81 * 3, 91 * 3 + 1, 81 * 3 + 2, 17 * 3, 22 * 3 + 1, 17 * 3 + 2]);
 }

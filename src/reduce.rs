@@ -18,6 +18,18 @@ pub enum Divisor {
     Fixed(i64),
 }
 
+impl Divisor {
+    /// What the sum of a window is divided by, of which so many elements are
+    /// [counted](crate::window::Axis::counted).
+    #[inline(always)]
+    pub(crate) fn of(self, counted: i64) -> i64 {
+        match self {
+            Self::Fixed(divisor) => divisor,
+            _ => counted,
+        }
+    }
+}
+
 /// An associative reduction of elements `T`.
 pub(crate) trait Reduce<T>: Copy + Send + Sync {
     /// What partial results are kept in.

@@ -399,11 +399,12 @@ impl Axis {
         }
     }
 
-    /// What an average of output `o` is divided by along this axis, if not by a fixed number.
+    /// What of output `o` is counted along this axis, for [`Divisor::of`].
     pub(crate) fn counted(&self, o: usize, divisor: Divisor) -> i64 {
         let count = match divisor {
             Divisor::PaddedWindow => self.padded_count(o),
-            _ => self.taps(o).count,
+            Divisor::Window => self.taps(o).count,
+            Divisor::Fixed(_) => 1,
         };
         count as i64
     }

@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 use super::band::Band;
 use super::fold::Fold;
 use super::line::{Levels, Slide};
-use super::scales::RowScales;
+use super::scales::{RowScales, StretchScales};
 use super::slide::Along;
 use super::tile::{combined, in_tiles, onto, write_tile};
 use crate::reduce::Reduce;
@@ -27,9 +27,7 @@ pub(super) fn slide<T: Copy + Default + Send + Sync, R: Reduce<T>>(
     slide: &Slide<'_>,
     out: Shared<T>,
 ) {
-    let (line, kept) = line.split_at_mut(slide.levels_at);
-    let (rows, bases) = (&band.rows[..], band.bases(slide.in_place));
-    let along = Along { reduce, line, rows, bases, slide, out };
+    let (along, kept) = Along::in_line(reduce, line, band, slide, out);
     match const { (R::FREQUENT, R::IDEMPOTENT, R::PREFERS_NUMBERS) } {
         (true, true, true) if slide.numbers => {
             dispatch(level, Across::<T, R, 0, true> { along, kept });
@@ -52,16 +50,15 @@ struct Across<'a, T, R: Reduce<T>, const DOUBLINGS: usize, const NUMBERS: bool> 
     kept: &'a mut [R::Partial],
 }
 
-/// Windows of `taps` columns, one apart: where the first one starts in the line, where its result goes,
-/// and how results become elements: in the same way, or as a table says.
+/// Windows of `taps` columns, one apart: where the first one starts in the line, where its result goes, and
+/// how results become elements.
 #[derive(Clone, Copy)]
 struct Windows<'a, S> {
     count: usize,
     taps: usize,
     start: usize,
     out: isize,
-    scale: S,
-    scales: &'a [S],
+    scales: StretchScales<'a, S>,
 }
 
 /// What a window is put together from: columns that a level has made one, which one that is, and how many
@@ -77,19 +74,18 @@ impl<T: Copy + Default, R: Reduce<T>, const DOUBLINGS: usize, const NUMBERS: boo
     fn run<const V: usize>(mut self) {
         let Along { reduce, line, rows, bases, slide, .. } = self.along;
         let lanes = slide.lanes;
-        let parts = parts(&slide.levels);
-        let all = slide.all_in_one();
-        let stretches = if all.is_some() { all.as_slice() } else { slide.stretches };
-        let mut scales = RowScales::new();
+        let parts = if DOUBLINGS == 0 { Parts::new() } else { parts(&slide.levels) };
+        let mut scales = RowScales::new(slide.divisor);
         for row in rows {
-            let scales = scales.of(reduce, slide.counts, 1, row.count);
-            for stretch in stretches {
+            let table = scales.of(reduce, slide.counts, 1, row.count);
+            for stretch in slide.alike {
                 let (count, taps) = (stretch.outputs, stretch.taps);
                 let start = row.line.wrapping_add_signed(bases.line) + stretch.start * lanes;
                 assert!(start + (count + taps - 1) * lanes <= line.len(), "the line holds windows");
                 let out = bases.out + row.out + stretch.output as isize * slide.out_stride;
                 let scale = reduce.scale(slide.divisor(stretch.count, row));
-                let windows = Windows { count, taps, start, out, scale, scales };
+                let scales = StretchScales::new(scale, table, count);
+                let windows = Windows { count, taps, start, out, scales };
                 in_tiles!(two, size_of::<R::Partial>(), lanes, lanes, true, |at, L| {
                     match const { DOUBLINGS } {
                         0 => self.scanned::<L>(&windows, at),
@@ -108,7 +104,8 @@ impl<T: Copy + Default, R: Reduce<T>, const DOUBLINGS: usize, const NUMBERS: boo
     #[inline(always)]
     fn scanned<const L: usize>(&mut self, windows: &Windows<'_, R::Scale>, at: usize) {
         let Along { reduce, line, slide, .. } = self.along;
-        let &Windows { count, taps, start, out, scale, .. } = windows;
+        let &Windows { count, taps, start, out, scales } = windows;
+        let scale = scales.same();
         assert!(taps * L <= self.kept.len(), "room for a window");
         for first in (0..count).step_by(taps) {
             let block = start + first * slide.lanes + at;
@@ -150,11 +147,10 @@ impl<T: Copy + Default, R: Reduce<T>, const DOUBLINGS: usize, const NUMBERS: boo
         at: usize,
     ) {
         let Along { reduce, line, slide, .. } = self.along;
-        let &Windows { count, taps, start, out, scale, scales } = windows;
+        let &Windows { count, taps, start, out, scales } = windows;
         // Columns of a level are kept in turn, as many as a power of two.
         let room = taps.next_power_of_two();
         assert!(DOUBLINGS * room * L <= self.kept.len(), "room for all levels");
-        assert!(scales.is_empty() || scales.len() >= count, "all have one");
         // Where levels are, and parts of a window, and how far before its last column those are kept.
         let level = |doublings: usize| (doublings - 1) * room * L;
         let place = |column: usize, before: usize| column.wrapping_sub(before) & (room * L - 1);
@@ -199,7 +195,7 @@ impl<T: Copy + Default, R: Reduce<T>, const DOUBLINGS: usize, const NUMBERS: boo
             if single {
                 onto::<T, R, L, NUMBERS>(reduce, &mut whole, &last);
             }
-            let scale = if scales.is_empty() { scale } else { scales[o] };
+            let [scale] = scales.tile(o);
             self.write::<L>(to, whole, scale);
             to += slide.out_stride;
         }

@@ -147,10 +147,10 @@ impl<T: Copy + Default + Send + Sync + 'static, R: Reduce<T>> Kernel<T> for Fold
                 None => return self.slide_elements(src, band, slide, out),
             },
         };
-        let scales = &mut RowScales::new();
+        let scales = &mut RowScales::new(slide.divisor);
         match one_row(band, slide) {
             Some(outputs) => {
-                let slide = Slide { stretches: &[outputs], ..*slide };
+                let slide = Slide { stretches: &[outputs], alike: &[outputs], ..*slide };
                 self.slide_along(line, band, &band.rows[..1], &slide, scales, out);
             }
             None => self.slide_along(line, band, &band.rows, slide, scales, out),
@@ -324,7 +324,7 @@ impl<R> Fold<R> {
         if pairwise::is_for::<T, R>(level, slide) {
             return pairwise::slide(*self, line, band, slide, out);
         }
-        let scales = &mut RowScales::new();
+        let scales = &mut RowScales::new(slide.divisor);
         for rows in band.rows.chunks(slide.level_rows) {
             let columns = rows.len() * slide.pitch;
             let (folded, levels) = line.split_at_mut(slide.levels_at);

@@ -16,6 +16,9 @@ pub(crate) const LONG: usize = 64;
 /// Independent partial results that keep the adders busy, and errors small, in a long window.
 pub(crate) const PARTS: usize = 16;
 
+/// Where the taps of a window are, from where it starts.
+pub(crate) type WindowTaps = SmallVec<[usize; 16]>;
+
 /// Neighbouring outputs whose windows are alike: equal taps, and a common divisor.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Stretch {
@@ -48,7 +51,9 @@ pub(crate) struct Slide<'a> {
     pub(crate) axis: &'a Axis,
     pub(crate) chunk: &'a Chunk,
     pub(crate) stretches: &'a [Stretch],
-    /// [`Stretch::count`] of every output, if stretches differ in nothing else, or none.
+    /// All outputs as one stretch, with [`Stretch::count`] of each, if stretches differ in nothing else, or
+    /// the stretches, and none.
+    pub(crate) alike: &'a [Stretch],
     pub(crate) counts: &'a [i64],
     pub(crate) lanes: usize,
     /// Columns between the windows of a stretch.
@@ -138,10 +143,21 @@ impl Slide<'_> {
         Runs { start, n: stretch.outputs * lanes, runs: 1, run_step: 0, out_step: 0, out }
     }
 
-    /// All outputs as one stretch, if they differ only in what their divisors count.
-    pub(crate) fn all_in_one(&self) -> Option<Stretch> {
-        let first = self.stretches.first().filter(|_| !self.counts.is_empty())?;
-        Some(Stretch { outputs: self.counts.len(), ..*first })
+    /// Where what windows are put together from is, from where they start, if that is levels: those
+    /// begin where the first of the `rows` does.
+    pub(crate) fn level_taps(&self, rows: &[OutputRow]) -> WindowTaps {
+        let mut taps = WindowTaps::new();
+        let (Some(first), 1..) = (rows.first(), self.levels.count) else { return taps };
+        let step = self.levels.step * self.lanes;
+        for group in self.levels.groups() {
+            let base = match group.level {
+                0 => 0,
+                level => self.levels_at + (level as usize - 1) * self.level_len - first.line,
+            };
+            let long = self.levels.radix.pow(group.level);
+            taps.extend((0..group.count).map(|i| base + (group.tap + i * long) * step));
+        }
+        taps
     }
 
     /// Results that a row may write from `out` on.
@@ -154,11 +170,14 @@ impl Slide<'_> {
     /// What results of a row are divided by if their divisor counts so many columns.
     #[inline(always)]
     pub(crate) fn divisor(&self, columns: i64, row: &OutputRow) -> i64 {
-        match self.divisor {
-            Divisor::Fixed(divisor) => divisor,
-            _ => columns.saturating_mul(row.count),
-        }
+        self.divisor.of(columns.saturating_mul(row.count))
     }
+}
+
+/// Where the taps of windows of so many columns are, `step` elements apart. Not part of the kernels that
+/// ask for it, of which there are hundreds.
+pub(crate) fn single_taps(columns: usize, step: usize) -> WindowTaps {
+    (0..columns).map(|tap| tap.wrapping_mul(step)).collect()
 }
 
 /// The stretches of a chunk, in the order of the outputs.
@@ -177,10 +196,7 @@ pub(crate) fn stretches(
     let mut rest = chunk.outputs.clone();
     while let Some(o) = rest.next() {
         let taps = axis.taps(o);
-        let count = match divisor {
-            Divisor::Fixed(_) => 1,
-            _ => axis.counted(o, divisor),
-        };
+        let count = axis.counted(o, divisor);
         let (column, taps, step) = match axis.rule {
             Rule::Sliding { kernel, dilation, .. } if !one_by_one => {
                 (axis.start(o), kernel, dilation)
@@ -207,24 +223,25 @@ pub(crate) fn stretches(
     }
 }
 
-/// Makes `counts` those of all outputs if that is all that several stretches differ in, whose windows
-/// are `stride` columns apart throughout; or else, and where nothing is counted, empty.
-pub(crate) fn counts(
+/// All outputs as one stretch if several differ only in what is counted, which `counts` becomes, and
+/// windows are `stride` columns apart throughout; `counts` is empty if not.
+pub(crate) fn all_in_one(
     stretches: &[Stretch],
-    divisor: Divisor,
     stride: usize,
     counts: &mut Vec<i64>,
-) {
+) -> Option<Stretch> {
     counts.clear();
     let goes_on = |pair: &[Stretch]| {
         let [one, next] = pair else { return false };
         let alike = (one.taps, one.step, one.in_parts) == (next.taps, next.step, false);
         alike && one.start + one.outputs * stride == next.start
     };
-    let is_counted = !matches!(divisor, Divisor::Fixed(_));
-    if is_counted && stretches.len() > 1 && stretches.windows(2).all(goes_on) {
-        counts.extend(stretches.iter().flat_map(|one| std::iter::repeat_n(one.count, one.outputs)));
+    let first = stretches.first().filter(|_| stretches.len() > 1)?;
+    if !stretches.windows(2).all(goes_on) {
+        return None;
     }
+    counts.extend(stretches.iter().flat_map(|one| std::iter::repeat_n(one.count, one.outputs)));
+    Some(Stretch { outputs: counts.len(), ..*first })
 }
 
 /// Whether a window that is clipped by itself is reduced in [`PARTS`].

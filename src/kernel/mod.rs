@@ -30,7 +30,6 @@ mod doubled;
 mod few;
 #[allow(unsafe_code)]
 mod flat;
-#[allow(unsafe_code)]
 pub(crate) mod fold;
 #[allow(unsafe_code)]
 mod gathered;
@@ -42,6 +41,7 @@ mod groups;
 #[allow(unsafe_code)]
 mod lanes;
 mod line;
+mod listing;
 #[allow(unsafe_code)]
 pub(crate) mod overlapping;
 #[allow(unsafe_code)]

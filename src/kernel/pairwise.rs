@@ -10,7 +10,7 @@ use std::mem::MaybeUninit;
 use super::band::{Band, OutputRow};
 use super::fold::Fold;
 use super::line::{Apart, Levels, Runs, Slide, Stretch};
-use super::scales::RowScales;
+use super::scales::{RowScales, StretchScales};
 use super::slide::Along;
 use super::tile::{VECTOR_BYTES, combined, in_tiles, onto, with_lanes, write_tile};
 use crate::Level;
@@ -51,9 +51,7 @@ pub(super) fn slide<T: Copy + Default + Send + Sync, R: Reduce<T>>(
     slide: &Slide<'_>,
     out: Shared<T>,
 ) {
-    let (line, levels) = line.split_at_mut(slide.levels_at);
-    let (rows, bases) = (&band.rows[..], band.bases(slide.in_place));
-    let along = Along { reduce, line, rows, bases, slide, out };
+    let (along, levels) = Along::in_line(reduce, line, band, slide, out);
     match const { is_known::<T, R>() } {
         true => dispatch(level, FoldPairwise { along, levels }),
         false => unreachable!("not planned"),
@@ -67,81 +65,53 @@ struct FoldPairwise<'a, T, R: Reduce<T>> {
     levels: &'a mut [R::Partial],
 }
 
-/// Windows of `kernel` taps, `n` of them, and how their sums become elements: in the same way, or as a table
-/// says.
-#[derive(Clone, Copy)]
-struct Windows<'a, S> {
-    n: usize,
-    kernel: usize,
-    scale: S,
-    scales: &'a [S],
-}
-
-impl<S: Copy> Windows<'_, S> {
-    /// How `L` results from number `at` on become elements.
-    #[inline(always)]
-    fn scale<const L: usize>(&self, at: usize) -> [S; L] {
-        match self.scales {
-            [] => [self.scale; L],
-            // SAFETY: the row has looked whether two vectors follow the last.
-            scales => unsafe { load_tile(scales, at) },
-        }
-    }
-}
-
 impl<T: Copy + Default, R: Reduce<T>> Work for FoldPairwise<'_, T, R> {
     const FOR_ALL: bool = false;
 
     #[inline(always)]
     fn run<const V: usize>(mut self) {
         let Along { reduce, rows, slide, .. } = self.along;
-        let all = slide.all_in_one();
-        let stretches = if all.is_some() { all.as_slice() } else { slide.stretches };
-        let mut scales = RowScales::new();
+        let mut scales = RowScales::new(slide.divisor);
         for row in rows {
-            let scales = scales.of(reduce, slide.counts, slide.lanes, row.count);
-            for stretch in stretches {
+            let table = scales.of(reduce, slide.counts, 1, row.count);
+            for stretch in slide.alike {
                 let scale = reduce.scale(slide.divisor(stretch.count, row));
-                self.stretch::<V>(row, stretch, scale, scales);
+                self.stretch::<V>(row, stretch, StretchScales::new(scale, table, stretch.outputs));
             }
         }
     }
 }
 
 impl<T: Copy + Default, R: Reduce<T>> FoldPairwise<'_, T, R> {
-    /// The results of a stretch, whose scale is the same, or in a table, and vectors more.
     #[inline(always)]
     fn stretch<const V: usize>(
         &mut self,
         row: &OutputRow,
         stretch: &Stretch,
-        scale: R::Scale,
-        scales: &[R::Scale],
+        scales: StretchScales<'_, R::Scale>,
     ) {
         let Along { line, slide, bases, out, .. } = self.along;
         let Runs { start, n, out: first, .. } = slide.runs(stretch, Apart::One);
-        assert!(scales.is_empty() || scales.len() >= n + 2 * VECTOR_BYTES, "all have one");
-        let kernel = slide.levels.kernel;
         let room = slide.room(row, first).max(n);
         // SAFETY: the sweep hands every output position to one task only, which writes all of the room in
         // the order of the rows.
         let dst = unsafe { out.run(bases.out + row.out + first, room) };
         let line = &line[row.line.wrapping_add_signed(bases.line) + start..];
-        let windows = Windows { n, kernel, scale, scales };
-        with_lanes!(size_of::<R::Partial>(), |L| self.row::<V, L>(line, windows, dst));
+        with_lanes!(size_of::<R::Partial>(), |L| self.row::<V, L>(line, n, scales, dst));
     }
 
-    /// The results of a row, if vectors have `L` elements.
+    /// The `n` results of a row, if vectors have `L` elements.
     #[inline(always)]
     fn row<const V: usize, const L: usize>(
         &mut self,
         line: &[R::Partial],
-        windows: Windows<'_, R::Scale>,
+        n: usize,
+        scales: StretchScales<'_, R::Scale>,
         dst: &mut [MaybeUninit<T>],
     ) {
-        let reduce = self.along.reduce;
+        let Along { reduce, slide, .. } = self.along;
         // Sums of whole vectors that a window has, and what it has of the next one.
-        let Windows { n, kernel, .. } = windows;
+        let kernel = slide.levels.kernel;
         let (whole, rest) = (kernel / L, kernel % L);
         let (wide, late) = const { (L == 16, L.ilog2() as usize) };
         let vectors = n.div_ceil(L) + whole;
@@ -232,7 +202,7 @@ impl<T: Copy + Default, R: Reduce<T>> FoldPairwise<'_, T, R> {
         in_tiles!(two, size_of::<R::Partial>(), n, dst.len(), true, |at, L| {
             // SAFETY: looked at above.
             let sums: [R::Partial; L] = unsafe { load_tile(self.levels, at) };
-            write_tile(&mut dst[at..], reduce.finish_tile(sums, windows.scale(at)));
+            write_tile(&mut dst[at..], reduce.finish_tile(sums, scales.tile(at)));
         });
     }
 }

@@ -32,7 +32,8 @@ struct Running {
     several: usize,
     /// Whether sums of so many columns are narrow.
     is_narrow: bool,
-    /// What divisors count along rows and columns of outputs.
+    divisor: Divisor,
+    /// What it counts along rows and columns of outputs.
     counts: [Vec<i64>; 2],
 }
 
@@ -80,10 +81,7 @@ impl Running {
             return None;
         }
         let [(_, row_axis), (_, column_axis)] = geometry.pooled() else { return None };
-        let counts = match divisor {
-            Divisor::Fixed(divisor) => [vec![divisor; rows.outputs], vec![1; columns.outputs]],
-            _ => [row_axis.counts(divisor), column_axis.counts(divisor)],
-        };
+        let counts = [row_axis.counts(divisor), column_axis.counts(divisor)];
         let rest = |side: &usize| columns.kernel / side + columns.kernel % side;
         // Twice as many narrow sums are in a vector, until windows are summed.
         let most = usize::try_from(T::NARROW_TAPS).unwrap_or(usize::MAX) / rows.kernel;
@@ -92,7 +90,7 @@ impl Running {
         let wide = || (1..=columns.kernel).min_by_key(|side| side + rest(side));
         let side = narrow.or_else(wide)?;
         let several = columns.kernel / side;
-        Some(Self { grid, side, several, is_narrow: narrow.is_some(), counts })
+        Some(Self { grid, side, several, is_narrow: narrow.is_some(), divisor, counts })
     }
 
     fn pool<T: Element, C: Accumulator<T>, A: Accumulator<T> + From<C>>(
@@ -108,7 +106,7 @@ impl Running {
             let room = columns.kernel + 6 * VECTOR_BYTES / size_of::<A>();
             let level = columns.outputs.min(STRIP) + room;
             let line = &mut vec![C::ZERO; 2 * level];
-            let scales = RowScales::new();
+            let scales = RowScales::new(self.divisor);
             let run = Run::<T, C, A> { problem: self, rows, input, out, line, level, scales };
             dispatch(execution.chosen_level(), run);
         });

@@ -26,24 +26,20 @@ impl<S: Copy> Scales<S> {
         pooled: &[(usize, Axis)],
         divisor: Divisor,
     ) -> Option<Self> {
-        let (mut divisors, mut same) = (vec![1], true);
-        if let Divisor::Fixed(divisor) = divisor {
-            divisors[0] = divisor;
-        } else {
-            let counts = pooled.iter().map(|(_, axis)| axis.counts(divisor));
-            let counts: SmallVec<[_; 3]> = counts.collect();
-            same = counts.iter().all(|counts| counts.iter().all(|&count| count == counts[0]));
-            let outputs = counts.iter().map(Vec::len).fold(1, usize::saturating_mul);
-            if !same && outputs > LONGEST_TABLE {
-                return None;
-            }
-            for mut counts in counts {
-                counts.truncate(if same { 1 } else { counts.len() });
-                let of_axis = |outer: i64| counts.iter().map(move |&n| outer.saturating_mul(n));
-                divisors = divisors.into_iter().flat_map(of_axis).collect();
-            }
+        let counts = pooled.iter().map(|(_, axis)| axis.counts(divisor));
+        let counts: SmallVec<[_; 3]> = counts.collect();
+        let same = counts.iter().all(|counts| counts.iter().all(|&count| count == counts[0]));
+        let outputs = counts.iter().map(Vec::len).fold(1, usize::saturating_mul);
+        if !same && outputs > LONGEST_TABLE {
+            return None;
         }
-        let all = divisors.into_iter().map(|divisor| reduce.scale(divisor)).collect();
+        let mut counted = vec![1i64];
+        for mut counts in counts {
+            counts.truncate(if same { 1 } else { counts.len() });
+            let of_axis = |outer: i64| counts.iter().map(move |&n| outer.saturating_mul(n));
+            counted = counted.into_iter().flat_map(of_axis).collect();
+        }
+        let all = counted.into_iter().map(|counted| reduce.scale(divisor.of(counted))).collect();
         Some(Self { all, step: usize::from(!same) })
     }
 
@@ -76,20 +72,21 @@ impl<S: Copy> Scales<S> {
     }
 }
 
-/// The scales of a row of outputs, made anew where a row counts another number of rows than the last.
+/// The scales of rows of outputs, made anew where a row counts another number of rows than the last.
 #[derive(Debug)]
 pub(super) struct RowScales<S> {
+    divisor: Divisor,
     rows: Option<i64>,
     table: Vec<S>,
 }
 
 impl<S: Copy> RowScales<S> {
-    pub(super) fn new() -> Self {
-        Self { rows: None, table: Vec::new() }
+    pub(super) fn new(divisor: Divisor) -> Self {
+        Self { divisor, rows: None, table: Vec::new() }
     }
 
-    /// Those of outputs whose divisors count `rows` and so many `columns`, each for all of its `lanes`, and
-    /// two vectors more; none if there are no columns.
+    /// Those of outputs that count `rows` and so many `columns`, each for all of its `lanes`, and two
+    /// vectors more; none if there are no columns.
     #[inline(always)]
     pub(super) fn of<T, R: Reduce<T, Scale = S>>(
         &mut self,
@@ -102,16 +99,47 @@ impl<S: Copy> RowScales<S> {
             self.rows = Some(rows);
             self.table.clear();
             // Most columns count as many as the one before.
-            let (mut count, mut scale) = (0, reduce.scale(0));
+            let (mut count, mut scale) = (0, reduce.scale(self.divisor.of(0)));
             self.table.extend(columns.iter().flat_map(|&n| {
                 if n != count {
-                    (count, scale) = (n, reduce.scale(n.saturating_mul(rows)));
+                    (count, scale) = (n, reduce.scale(self.divisor.of(n.saturating_mul(rows))));
                 }
                 repeat_n(scale, lanes)
             }));
             repeated(&mut self.table, columns.len() * lanes + 2 * VECTOR_BYTES);
         }
         &self.table
+    }
+}
+
+/// How the results of a stretch become elements: all in the same way, or as a table says.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct StretchScales<'a, S> {
+    same: S,
+    table: &'a [S],
+}
+
+impl<'a, S: Copy> StretchScales<'a, S> {
+    /// Those of `n` results. A table that is not empty has two vectors more.
+    #[inline(always)]
+    pub(super) fn new(same: S, table: &'a [S], n: usize) -> Self {
+        assert!(table.is_empty() || table.len() >= n + 2 * VECTOR_BYTES, "all have one");
+        Self { same, table }
+    }
+
+    /// The one that all have if there is no table.
+    #[inline(always)]
+    pub(super) fn same(&self) -> S {
+        self.same
+    }
+
+    /// Those of `L` results from number `at` on, which is one of the `n`.
+    #[inline(always)]
+    pub(super) fn tile<const L: usize>(&self, at: usize) -> [S; L] {
+        match self.table.get(at..).and_then(<[S]>::first_chunk) {
+            Some(scales) => *scales,
+            None => [self.same; L],
+        }
     }
 }
 

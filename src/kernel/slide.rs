@@ -3,19 +3,14 @@
 use std::hint::black_box;
 use std::mem::MaybeUninit;
 
-use smallvec::SmallVec;
-
-use super::band::{Bases, OutputRow};
+use super::band::{Band, Bases, OutputRow};
 use super::doubled::fold_level;
-use super::line::{Apart, PARTS, Runs, Slide, Stretch};
-use super::scales::RowScales;
+use super::line::{Apart, PARTS, Runs, Slide, Stretch, single_taps};
+use super::scales::{RowScales, StretchScales};
 use super::tile::{VECTOR_BYTES, Vectors, are_numbers, in_tiles, with_lanes, write_tile};
 use crate::reduce::{Reduce, combine};
 use crate::simd::{Work, load_tile, turn_by_turn};
 use crate::view::{Shared, even_and_odd};
-
-/// Where the taps of a window are, from where it starts.
-type Taps = SmallVec<[usize; 16]>;
 
 /// `L` elements from `at` on, `stride` apart.
 ///
@@ -174,6 +169,21 @@ pub(crate) struct Along<'a, T, R: Reduce<T>, S: Source<T, R> = Folded> {
     pub(crate) out: Shared<T>,
 }
 
+impl<'a, T, R: Reduce<T>> Along<'a, T, R> {
+    /// Folded rows of a line, and what is behind them there.
+    pub(super) fn in_line(
+        reduce: R,
+        line: &'a mut [R::Partial],
+        band: &'a Band,
+        slide: &'a Slide<'a>,
+        out: Shared<T>,
+    ) -> (Self, &'a mut [R::Partial]) {
+        let (line, behind) = line.split_at_mut(slide.levels_at);
+        let (rows, bases) = (&band.rows[..], band.bases(slide.in_place));
+        (Self { reduce, line, rows, bases, slide, out }, behind)
+    }
+}
+
 /// Reduces windows along rows of partial results to elements.
 pub(crate) struct FoldRuns<'a, T, R: Reduce<T>, const S: usize, const NUMBERS: bool = false> {
     pub(crate) along: Along<'a, T, R>,
@@ -190,28 +200,26 @@ impl<T: Copy + Default, R: Reduce<T>, const S: usize, const NUMBERS: bool> Work
     #[inline(always)]
     fn run<const V: usize>(self) {
         let Self { along, apart, scales } = self;
-        let (mut taps, mut step) = (Self::level_taps(&along), 0);
-        let mut walked: Option<(&Stretch, Runs, usize)> = None;
         let Along { reduce, rows, slide, .. } = along;
-        // Outputs that are divided by different numbers, and are computed alike.
-        let alike = Self::HAS_TABLE && apart == Apart::One;
-        let all = if alike { slide.all_in_one() } else { None };
-        let (stretches, counts) = match &all {
-            Some(all) => (std::slice::from_ref(all), slide.counts),
-            None => (slide.stretches, &[][..]),
-        };
+        let (mut taps, mut step) = (slide.level_taps(rows), 0);
+        let mut walked: Option<(&Stretch, Runs, usize)> = None;
+        // Outputs that are divided by different numbers may be computed alike.
+        let has_table = Self::HAS_TABLE && apart == Apart::One;
+        let stretches = if has_table { slide.alike } else { slide.stretches };
         let several = stretches.len() > 1;
         for row in rows {
-            let scales = scales.of(reduce, counts, slide.lanes, row.count);
+            let table = match has_table {
+                true => scales.of(reduce, slide.counts, slide.lanes, row.count),
+                false => &[],
+            };
             for stretch in stretches.iter().filter(|stretch| !stretch.in_parts) {
                 // Most rows have one stretch, whose walk is the same in all of them.
                 if several || walked.is_none() {
-                    if slide.levels.count == 0 {
-                        if step != stretch.step {
-                            (step, taps) = (stretch.step, Taps::new());
-                        }
-                        let step = step.wrapping_mul(slide.lanes);
-                        taps.extend((taps.len()..stretch.taps).map(|tap| tap.wrapping_mul(step)));
+                    if slide.levels.count == 0
+                        && (step != stretch.step || taps.len() < stretch.taps)
+                    {
+                        step = stretch.step;
+                        taps = single_taps(stretch.taps, step.wrapping_mul(slide.lanes));
                     }
                     let n = if slide.levels.count == 0 { stretch.taps } else { taps.len() };
                     let runs = slide.runs(stretch, apart);
@@ -219,10 +227,11 @@ impl<T: Copy + Default, R: Reduce<T>, const S: usize, const NUMBERS: bool> Work
                 }
                 let Some((stretch, runs, n)) = walked else { continue };
                 let scale = reduce.scale(slide.divisor(stretch.count, row));
+                let scales = StretchScales::new(scale, table, runs.n);
                 if stretch.taps == 0 {
                     Self::nothing(&along, row, runs, scale);
                 } else {
-                    Self::stretch(&along, row, runs, &taps[..n], scale, scales);
+                    Self::stretch(&along, row, runs, &taps[..n], scales);
                 }
             }
         }
@@ -235,17 +244,15 @@ impl<T: Copy + Default, R: Reduce<T>, const S: usize, const NUMBERS: bool>
     /// Whether scales may be in a table.
     const HAS_TABLE: bool = S == 1 && R::COMMON && !R::IDEMPOTENT;
 
-    /// The results of a stretch, whose scale is the same, or in a table, and vectors more.
     #[inline(always)]
     fn stretch(
         along: &Along<'_, T, R>,
         row: &OutputRow,
         runs: Runs,
         taps: &[usize],
-        scale: R::Scale,
-        scales: &[R::Scale],
+        scales: StretchScales<'_, R::Scale>,
     ) {
-        assert!(scales.is_empty() || scales.len() >= runs.n + 2 * VECTOR_BYTES, "all have one");
+        let scale = scales.same();
         let &Along { reduce, line, slide, bases, out: results, .. } = along;
         let stride = if S == 0 { slide.stride } else { S };
         let at = row.line.wrapping_add_signed(bases.line);
@@ -264,13 +271,7 @@ impl<T: Copy + Default, R: Reduce<T>, const S: usize, const NUMBERS: bool>
                 in_tiles!(two, size_of::<R::Partial>(), runs.n, room, true, |at, L| {
                     // SAFETY: that much is readable.
                     let acc = unsafe { fold_tile::<_, L>(line, start + at, 1, taps, combine) };
-                    let scale = match !Self::HAS_TABLE || scales.is_empty() {
-                        true => [scale; L],
-                        // SAFETY: looked at above.
-                        false => unsafe { load_tile(scales, at) },
-                    };
-                    let results = reduce.finish_tile(acc, scale);
-                    write_tile(&mut dst[at..], results);
+                    write_tile(&mut dst[at..], reduce.finish_tile(acc, scales.tile(at)));
                 });
             } else if const { S == 0 } {
                 // Single elements are picked here: results that nobody wants cost as much as others.
@@ -320,26 +321,6 @@ impl<T: Copy + Default, R: Reduce<T>, const S: usize, const NUMBERS: bool>
             start += runs.run_step;
             readable = readable.saturating_sub(runs.run_step / stride);
         }
-    }
-
-    /// What windows are put together from, if that is levels, which start where the first row does.
-    #[inline(always)]
-    fn level_taps(along: &Along<'_, T, R>) -> Taps {
-        let &Along { rows, slide, .. } = along;
-        let mut taps = Taps::new();
-        if slide.levels.count == 0 {
-            return taps;
-        }
-        let step = slide.levels.step * slide.lanes;
-        for group in slide.levels.groups() {
-            let base = match group.level {
-                0 => 0,
-                level => slide.levels_at + (level as usize - 1) * slide.level_len - rows[0].line,
-            };
-            let long = slide.levels.radix.pow(group.level);
-            taps.extend((0..group.count).map(|i| base + (group.tap + i * long) * step));
-        }
-        taps
     }
 
     /// Windows without elements.

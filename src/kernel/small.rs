@@ -57,10 +57,7 @@ pub(crate) fn pool<T: Copy, R: Reduce<T>>(
             };
             at = at.wrapping_add_signed((first as isize).wrapping_mul(stride));
         }
-        let scale = reduce.scale(match divisor {
-            Divisor::Fixed(divisor) => divisor,
-            _ => counted,
-        });
+        let scale = reduce.scale(divisor.of(counted));
         let result = reduce.finish(fold_window(reduce, data, at, &window), scale);
         // SAFETY: this is the only task, and every index is met once.
         let dst = unsafe { out.run(to, 1) };

@@ -15,20 +15,33 @@ pub(super) fn fold<T: Copy + Default, K: Kernel<T>>(
     let mut staged = Vec::new();
     let mut rows = Band::default();
     for fold in &band.folds {
-        let taps = &band.taps[fold.first..fold.end];
-        staged.resize(taps.len() * columns, T::default());
-        rows.taps.clear();
-        for (j, tap) in taps.iter().enumerate() {
-            let at = fold.src.wrapping_add_signed(band.src_base + tap.offset);
-            let row = &mut staged[j * columns..(j + 1) * columns];
-            lanes::gather(src, at, [stride, 1], [columns, 1], row);
-            rows.taps.push(RowTap { offset: (j * columns) as isize, ..*tap });
-        }
-        let reach = rows.taps.last().map_or(0, |tap| tap.offset);
-        rows.folds.clear();
-        rows.folds.push(RowFold { src: 0, first: 0, end: taps.len(), reach, ..*fold });
+        copy_rows(src, band, fold, columns, stride, &mut staged, &mut rows);
         kernel.fold(line, &staged, &rows, columns);
     }
+}
+
+/// Makes `staged` the rows of a fold, and `rows` what is left of it there.
+fn copy_rows<T: Copy + Default>(
+    src: &[T],
+    band: &Band,
+    fold: &RowFold,
+    columns: usize,
+    stride: isize,
+    staged: &mut Vec<T>,
+    rows: &mut Band,
+) {
+    let taps = &band.taps[fold.first..fold.end];
+    staged.resize(taps.len() * columns, T::default());
+    rows.taps.clear();
+    for (j, tap) in taps.iter().enumerate() {
+        let at = fold.src.wrapping_add_signed(band.src_base + tap.offset);
+        let row = &mut staged[j * columns..(j + 1) * columns];
+        lanes::gather(src, at, [stride, 1], [columns, 1], row);
+        rows.taps.push(RowTap { offset: (j * columns) as isize, ..*tap });
+    }
+    let reach = rows.taps.last().map_or(0, |tap| tap.offset);
+    rows.folds.clear();
+    rows.folds.push(RowFold { src: 0, first: 0, end: taps.len(), reach, ..*fold });
 }
 
 /// Scans rows whose columns lie apart, all of them copied into scratch first.
@@ -39,6 +52,12 @@ pub(super) fn scan<T: Copy + Default, K: Kernel<T>>(
     stride: isize,
     line: &mut K::Line,
 ) -> bool {
+    let (staged, scan) = copy_scanned(src, scan, stride);
+    kernel.scan(line, &staged, &scan)
+}
+
+/// All rows of a scan, and that scan of them.
+fn copy_scanned<T: Copy + Default>(src: &[T], scan: ScanRows, stride: isize) -> (Vec<T>, ScanRows) {
     let start = scan.origin + (scan.first * scan.stride) as isize;
     let end = start + ((scan.count - 1) * scan.stride + scan.kernel) as isize;
     let clip = |row: isize| row.clamp(0, scan.rows as isize);
@@ -49,6 +68,5 @@ pub(super) fn scan<T: Copy + Default, K: Kernel<T>>(
     }
     let first = clip(start) * scan.len as isize;
     let src = 0usize.wrapping_add_signed(-first);
-    let scan = ScanRows { src, step: scan.len as isize, ..scan };
-    kernel.scan(line, &staged, &scan)
+    (staged, ScanRows { src, step: scan.len as isize, ..scan })
 }

@@ -4,9 +4,9 @@
 use super::ahead::{AHEAD, ask_for_row};
 use super::line::{Apart, Stretch};
 use super::slide::{Along, Source};
-use super::tile::{tiles, write_tile};
+use super::tile::write_tile;
 use crate::reduce::Reduce;
-use crate::simd::{Work, prefetch, transposed, turn_by_turn};
+use crate::simd::{Work, load_tile, prefetch, transposed, turn_by_turn};
 
 /// Outputs, and taps, of a square.
 pub(crate) const SIDE: usize = 4;
@@ -60,7 +60,8 @@ impl<T: Copy + Default, R: Reduce<T>, S: Source<T, R>> Work for FoldApart<'_, T,
                     if S::IN_PLACE {
                         ask_for_row(line, at * stride, SIDE * stride);
                     }
-                    let acc = fold_square::<T, R, S>(reduce, line, at * stride, stride, taps);
+                    let [acc] =
+                        fold_squares::<T, R, S, SIDE, 1>(reduce, line, at * stride, stride, taps);
                     let results = reduce.finish_tile(acc, [scale; SIDE]);
                     write_tile(&mut dst[at..], results);
                     o = at + SIDE;
@@ -78,27 +79,50 @@ impl<T: Copy + Default, R: Reduce<T>, S: Source<T, R>> Work for FoldApart<'_, T,
     }
 }
 
-/// Four windows of `taps` neighbours, `stride` apart, the first at `at`.
+/// `N` times `SIDE` windows of `taps` neighbours, `stride` apart, the first at `at`: the sums of several
+/// squares need not wait for one another.
 #[inline(always)]
-pub(crate) fn fold_square<T: Copy, R: Reduce<T>, S: Source<T, R>>(
+pub(crate) fn fold_squares<
+    T: Copy,
+    R: Reduce<T>,
+    S: Source<T, R>,
+    const SIDE: usize,
+    const N: usize,
+>(
     reduce: R,
     line: &[S::Item],
     at: usize,
     stride: usize,
     taps: usize,
-) -> [R::Partial; SIDE] {
-    let squares = taps.div_ceil(SIDE);
-    let window = |o: usize| tiles::<S::Item, SIDE>(line, at + o * stride, squares);
-    let windows = [window(0), window(1), window(2), window(3)];
-    let mut acc = [reduce.identity(); SIDE];
-    for i in 0..squares {
+) -> [[R::Partial; SIDE]; N] {
+    let windows = &line[at..][..(N * SIDE - 1) * stride + taps.next_multiple_of(SIDE)];
+    let square = |n: usize, tap: usize| {
+        // SAFETY: they end where the last window does, with its last square.
+        let window = |o| unsafe { load_tile(windows, (n * SIDE + o) * stride + tap) };
+        let mut rows = [window(0); SIDE];
+        for o in 1..SIDE {
+            rows[o] = window(o);
+        }
+        transposed(rows)
+    };
+    let mut acc = [[reduce.identity(); SIDE]; N];
+    let whole = taps - taps % SIDE;
+    for tap in (0..whole).step_by(SIDE) {
         turn_by_turn();
-        let square = [windows[0][i], windows[1][i], windows[2][i], windows[3][i]];
-        let turned = transposed(square);
-        let left = taps - i * SIDE;
-        for j in 0..SIDE {
-            if j < left {
-                acc = onto::<T, R, S>(reduce, acc, turned[j], i + j == 0);
+        for n in 0..N {
+            let turned = square(n, tap);
+            for j in 0..SIDE {
+                acc[n] = onto::<T, R, S, SIDE>(reduce, acc[n], turned[j], tap + j == 0);
+            }
+        }
+    }
+    if whole < taps {
+        for n in 0..N {
+            let turned = square(n, whole);
+            for j in 0..SIDE {
+                if j < taps - whole {
+                    acc[n] = onto::<T, R, S, SIDE>(reduce, acc[n], turned[j], whole + j == 0);
+                }
             }
         }
     }
@@ -118,14 +142,14 @@ fn fold_whole_square<T: Copy, R: Reduce<T>, S: Source<T, R>>(
     let taps = transposed(windows);
     let mut acc = [reduce.identity(); SIDE];
     for j in 0..SIDE {
-        acc = onto::<T, R, S>(reduce, acc, taps[j], j == 0);
+        acc = onto::<T, R, S, SIDE>(reduce, acc, taps[j], j == 0);
     }
     acc
 }
 
-/// The `taps` of four windows on what came before them, if that is anything.
+/// The `taps` of windows on what came before them, if that is anything.
 #[inline(always)]
-fn onto<T: Copy, R: Reduce<T>, S: Source<T, R>>(
+fn onto<T: Copy, R: Reduce<T>, S: Source<T, R>, const SIDE: usize>(
     reduce: R,
     acc: [R::Partial; SIDE],
     taps: [S::Item; SIDE],

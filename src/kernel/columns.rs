@@ -5,13 +5,16 @@
 //! written and read again.
 
 use std::hint::black_box;
+use std::mem::MaybeUninit;
 use std::ops::Range;
 
 use super::band::{Band, RowTap};
 use super::line::Slide;
-use super::tile::{VECTOR_BYTES, Vectors, are_numbers, in_tiles, load_traced, onto, write_tile};
+use super::tile::{
+    VECTOR_BYTES, Vectors, are_numbers, combined, in_tiles, load_traced, loaded, onto, write_tile,
+};
 use crate::reduce::Reduce;
-use crate::simd::{CACHE_LINE_BYTES, Work, prefetch_next};
+use crate::simd::{CACHE_LINE_BYTES, Work, load_tile, prefetch_next, store_tile, turn_by_turn};
 use crate::view::Shared;
 use crate::window::{Axis, Rule};
 
@@ -21,6 +24,11 @@ pub(super) const SIDE: usize = 3;
 /// Bytes that reading runs ahead: rows are long, so that the processor follows them into its
 /// second-level cache by itself.
 const AHEAD: usize = 6 << 10;
+
+/// Elements of a window above which a first-level cache may not hold a line of each, if they lie at least so
+/// many bytes apart: multiples of that have few places there.
+const WAYS: usize = 16;
+const FAR_BYTES: usize = 1 << 10;
 
 /// Lanes of the largest tile whose trace is looked at.
 const LARGEST: usize = 2 * VECTOR_BYTES / size_of::<f32>();
@@ -84,7 +92,7 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Work
                 if K == 0 {
                     for o in stretch.range() {
                         if !squares.contains(&o) {
-                            self.window(&row, o);
+                            self.window::<V>(&row, o);
                         }
                     }
                 } else if !squares.is_empty() && stretch.range().contains(&squares.start) {
@@ -120,12 +128,15 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> FoldColumn
 
     /// The results of one window, whatever it has of columns.
     #[inline(always)]
-    fn window(&self, row: &Row<'_, R::Scale>, o: usize) {
+    fn window<const V: usize>(&mut self, row: &Row<'_, R::Scale>, o: usize) {
         let Self { reduce, slide, out, .. } = *self;
         let (columns, lanes) = (slide.axis.taps(o), slide.lanes);
         let first = self.column(row, columns.first as isize);
         // SAFETY: the sweep hands every output position to one task only.
         let dst = unsafe { out.run(row.out + o as isize * slide.out_stride, lanes) };
+        if columns.count * row.taps.len() > WAYS && lanes * size_of::<T>() >= FAR_BYTES {
+            return self.large_window::<V>(row, first, columns.count, dst);
+        }
         in_tiles!(full, size_of::<R::Partial>(), lanes, lanes, true, |at, L| {
             let mut trace = [reduce.identity(); L];
             let mut acc = self.folded::<L, false>(first + at, row.taps, &mut trace);
@@ -136,6 +147,40 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> FoldColumn
             }
             let results = reduce.finish_tile(acc, [row.scale; L]);
             write_tile(&mut dst[at..], results);
+        });
+    }
+
+    /// The same, for all lanes of a column before the next: so many rows are read from end to end.
+    #[inline(always)]
+    fn large_window<const V: usize>(
+        &mut self,
+        row: &Row<'_, R::Scale>,
+        first: usize,
+        columns: usize,
+        dst: &mut [MaybeUninit<T>],
+    ) {
+        let Self { reduce, slide, .. } = *self;
+        let lanes = slide.lanes;
+        self.kept.fill(reduce.identity());
+        for j in 0..columns {
+            let column = first.wrapping_add_signed(j as isize * slide.in_stride);
+            in_tiles!(full, size_of::<R::Partial>(), lanes, lanes, true, |at, L| {
+                turn_by_turn();
+                let mut trace = [reduce.identity(); L];
+                let folded = self.folded::<L, false>(column + at, row.taps, &mut trace);
+                let kept = self.kept_of::<L>(0, at);
+                // SAFETY: as many are kept.
+                unsafe {
+                    let acc = loaded::<V, _, L>(kept, 0);
+                    let acc = combined::<T, R, L, false>(reduce, acc, folded);
+                    store_tile(kept, 0, acc);
+                }
+            });
+        }
+        in_tiles!(full, size_of::<R::Partial>(), lanes, lanes, true, |at, L| {
+            // SAFETY: as many are kept.
+            let acc: [R::Partial; L] = unsafe { load_tile(self.kept_of::<L>(0, at), 0) };
+            write_tile(&mut dst[at..], reduce.finish_tile(acc, [row.scale; L]));
         });
     }
 

@@ -1,10 +1,11 @@
-//! One window over each of many small planes: folded to a row per plane, four of which are then
+//! One window over each of many small planes: folded to a row per plane, several of which are then
 //! turned, so that single elements need not be picked.
 
 use std::ops::Range;
 
 use super::ahead::AHEAD;
-use super::apart::{SIDE, fold_square, turns};
+use super::aligned::Aligned;
+use super::apart::fold_squares;
 use super::fold::Fold;
 use super::line::LONG;
 use super::planes::{Axes, merged, offsets, volume};
@@ -17,9 +18,22 @@ use crate::view::Shared;
 use crate::window::Axis;
 use crate::{Execution, Geometry, View};
 
-/// Planes whose rows are folded before the first four are turned: their line stays in a first-level
+/// Planes that are too few for this.
+const FEW: usize = 4;
+
+/// Planes whose rows are folded before they are turned, in squares: their line stays in a first-level
 /// cache.
 const BLOCK: usize = 16;
+
+/// Lanes of the tile that short rows are folded in: no fewer elements than the smallest vector has.
+const fn narrow<T>() -> usize {
+    if size_of::<T>() == 1 { 16 } else { 8 }
+}
+
+/// Planes that are turned together: as many as such a vector has of partial results of so many bytes, or four.
+const fn side(bytes: usize) -> usize {
+    if bytes < 4 { 16 / bytes } else { 4 }
+}
 
 /// A problem of such windows.
 pub(crate) struct Global<S> {
@@ -45,7 +59,7 @@ impl<S: Copy + Send + Sync> Global<S> {
         let (last, columns) = pooled.last().map(|(axis, windows)| (*axis, windows.len()))?;
         let whole = |axis: &Axis| axis.taps(0).count == axis.len() && axis.taps(0).step == 1;
         let is_whole = pooled.iter().all(|(_, axis)| axis.outputs() == 1 && whole(axis));
-        if !turns::<R::Partial>() || !is_whole || columns >= LONG || strides[0][last] != 1 {
+        if !is_whole || columns >= LONG || strides[0][last] != 1 {
             return None;
         }
         let is_row = |axis| geometry.is_pooled(axis) && axis != last;
@@ -57,7 +71,7 @@ impl<S: Copy + Send + Sync> Global<S> {
         };
         let planes = merged(geometry.input_shape(), strides, |axis| !geometry.is_pooled(axis));
         let scale = Scales::new(reduce, pooled, divisor)?.first()?;
-        let is_worth_it = volume(&planes) >= SIDE && columns > 1 && rows > 0;
+        let is_worth_it = volume(&planes) >= FEW && columns > 1 && rows > 0;
         let steps = match planes[..] {
             [(_, steps)] => Some(steps),
             _ => None,
@@ -90,8 +104,13 @@ impl<S: Copy + Send + Sync> Global<S> {
         execution.run(tasks, |task| {
             let blocks = task * blocks / tasks..(task + 1) * blocks / tasks;
             let planes = blocks.start * BLOCK..planes.min(blocks.end * BLOCK);
-            let pitch = self.columns + VECTOR_BYTES / size_of::<R::Partial>();
-            let line = &mut vec![reduce.identity(); BLOCK * pitch];
+            // Rows start where cache lines do: vectors that lie across two take twice as long.
+            let tile = match self.columns <= narrow::<T>() {
+                true => narrow::<T>(),
+                false => VECTOR_BYTES / size_of::<R::Partial>(),
+            };
+            let pitch = self.columns.next_multiple_of(tile);
+            let line = &mut Aligned::new(reduce.identity(), BLOCK * pitch);
             dispatch(fold.level, FoldGlobal { reduce, problem, planes, pitch, input, out, line });
         });
     }
@@ -101,7 +120,7 @@ struct FoldGlobal<'a, 'v, T, R: Reduce<T>> {
     reduce: R,
     problem: &'a Global<R::Scale>,
     planes: Range<usize>,
-    /// Elements of the line for each plane: its columns, and a vector more.
+    /// Elements of the line for each plane: vectors that hold its columns.
     pitch: usize,
     input: &'a View<'v, T>,
     out: Shared<T>,
@@ -114,45 +133,85 @@ impl<T: Copy + Default, R: Reduce<T>> Work for FoldGlobal<'_, '_, T, R> {
     #[inline(always)]
     fn run<const V: usize>(mut self) {
         let Range { start, end } = self.planes;
+        let mut starts = [0; BLOCK];
         for first in (start..end).step_by(BLOCK) {
             let planes = first..end.min(first + BLOCK);
-            with_lanes!(size_of::<R::Partial>(), |L| match self.problem.rows {
-                1 => self.fold::<L, 1>(planes.clone()),
-                2 => self.fold::<L, 2>(planes.clone()),
-                3 => self.fold::<L, 3>(planes.clone()),
-                4 => self.fold::<L, 4>(planes.clone()),
-                5 => self.fold::<L, 5>(planes.clone()),
-                6 => self.fold::<L, 6>(planes.clone()),
-                7 => self.fold::<L, 7>(planes.clone()),
-                _ => self.fold::<L, 8>(planes.clone()),
-            });
-            for plane in planes.clone().step_by(SIDE) {
-                self.turn(plane, plane - first, SIDE.min(planes.end - plane));
+            let in_vectors = self.find(&planes, &mut starts);
+            for plane in in_vectors..planes.len() {
+                self.fold_one_by_one(starts[plane], plane * self.pitch);
             }
+            let starts = &starts[..in_vectors];
+            with_lanes!(size_of::<R::Partial>(), |L| {
+                const SIDE: usize = side(VECTOR_BYTES / L);
+                const SQUARES: usize = BLOCK / SIDE;
+                match const { narrow::<T>() } {
+                    16 if self.problem.columns <= 16 => self.fold_rows::<16>(starts),
+                    8 if self.problem.columns <= 8 => self.fold_rows::<8>(starts),
+                    _ => self.fold_rows::<L>(starts),
+                }
+                self.turn::<SIDE, SQUARES>(planes);
+            });
         }
     }
 }
 
 impl<T: Copy + Default, R: Reduce<T>> FoldGlobal<'_, '_, T, R> {
-    /// Folds the rows of planes into rows of the line, the first `N` of each together.
-    #[inline(always)]
-    fn fold<const L: usize, const N: usize>(&mut self, planes: Range<usize>) {
-        let reduce = self.reduce;
-        let (rows, step, columns) = (self.problem.rows, self.problem.step, self.problem.columns);
-        let (src, pitch, reach) = (self.input.data(), self.pitch, columns.next_multiple_of(L));
-        assert!(planes.len() * pitch <= self.line.len() && reach <= pitch, "the line holds planes");
-        for (i, plane) in planes.enumerate() {
-            let [offset, _] = self.problem.place(plane);
-            let first = self.input.origin().wrapping_add_signed(offset);
-            let last = first.wrapping_add_signed((rows as isize - 1) * step);
-            if src.len().saturating_sub(first.max(last)) < reach {
-                self.fold_one_by_one(first, i * pitch);
-                continue;
+    /// Finds where planes of a block start, and how many of them, from the first on, may be read in vectors.
+    fn find(&self, planes: &Range<usize>, starts: &mut [usize; BLOCK]) -> usize {
+        let Self { problem, input, pitch, .. } = *self;
+        let start_of = |plane| input.origin().wrapping_add_signed(problem.place(plane)[0]);
+        let down = (problem.rows as isize - 1) * problem.step;
+        let has_room = |&start: &usize| {
+            let last = start.wrapping_add_signed(down);
+            input.data().len().saturating_sub(start.max(last)) >= pitch
+        };
+        if let Some([step, _]) = problem.steps {
+            let mut next = start_of(planes.start);
+            for start in starts.iter_mut() {
+                *start = next;
+                next = next.wrapping_add_signed(step);
             }
+            // Between two that have room all others have.
+            if has_room(&starts[0]) && has_room(&starts[planes.len() - 1]) {
+                return planes.len();
+            }
+        } else {
+            for (start, plane) in starts.iter_mut().zip(planes.clone()) {
+                *start = start_of(plane);
+            }
+        }
+        starts[..planes.len()].iter().take_while(|start| has_room(start)).count()
+    }
+
+    /// Folds the rows of planes into rows of the line, the first eight of each together.
+    #[inline(always)]
+    fn fold_rows<const L: usize>(&mut self, starts: &[usize]) {
+        match self.problem.rows {
+            1 => self.fold::<L, 1>(starts),
+            2 => self.fold::<L, 2>(starts),
+            3 => self.fold::<L, 3>(starts),
+            4 => self.fold::<L, 4>(starts),
+            5 => self.fold::<L, 5>(starts),
+            6 => self.fold::<L, 6>(starts),
+            7 => self.fold::<L, 7>(starts),
+            _ => self.fold::<L, 8>(starts),
+        }
+    }
+
+    /// The same for at least `N` rows, the first `N` together.
+    #[inline(always)]
+    fn fold<const L: usize, const N: usize>(&mut self, starts: &[usize]) {
+        let Self { reduce, problem, pitch, .. } = *self;
+        let (src, line) = (self.input.data(), &mut self.line[..]);
+        let &Global { rows, step, columns, .. } = problem;
+        let fits = starts.len() * pitch <= line.len() && columns.next_multiple_of(L) <= pitch;
+        assert!(fits, "the line holds planes");
+        for (i, &first) in starts.iter().enumerate() {
             for column in (0..columns).step_by(L) {
                 turn_by_turn();
                 let mut at = first + column;
-                // SAFETY: vectors of rows of the plane, which end in the array, and of the line.
+                let to = i * pitch + column;
+                // SAFETY: vectors of rows of the plane, which have room in the array, and of the line.
                 unsafe {
                     let mut acc = load_partials::<T, R, L>(reduce, src, at);
                     for _ in 1..N {
@@ -161,14 +220,14 @@ impl<T: Copy + Default, R: Reduce<T>> FoldGlobal<'_, '_, T, R> {
                         let row = load_partials::<T, R, L>(reduce, src, at);
                         onto::<T, R, L, false>(reduce, &mut acc, &row);
                     }
-                    store_tile(self.line, i * pitch + column, acc);
+                    store_tile(line, to, acc);
                     for _ in N..rows {
                         turn_by_turn();
                         at = at.wrapping_add_signed(step);
                         let row = load_partials::<T, R, L>(reduce, src, at);
-                        let mut acc: [R::Partial; L] = load_tile(self.line, i * pitch + column);
+                        let mut acc: [R::Partial; L] = load_tile(line, to);
                         onto::<T, R, L, false>(reduce, &mut acc, &row);
-                        store_tile(self.line, i * pitch + column, acc);
+                        store_tile(line, to, acc);
                     }
                 }
             }
@@ -189,25 +248,29 @@ impl<T: Copy + Default, R: Reduce<T>> FoldGlobal<'_, '_, T, R> {
         }
     }
 
-    /// Reduces rows of the line, `count` of them, to the results of as many planes.
+    /// Reduces the rows of the line to the results of planes.
     #[inline(always)]
-    fn turn(&mut self, plane: usize, at: usize, count: usize) {
-        let &Global { steps, columns, scale, .. } = self.problem;
-        let first = at.min(BLOCK - SIDE);
-        let from = first * self.pitch;
-        let sums = fold_square::<T, R, Folded>(self.reduce, self.line, from, self.pitch, columns);
-        if count == SIDE && matches!(steps, Some([_, 1])) {
-            let results = self.reduce.finish_tile(sums, [scale; SIDE]);
+    fn turn<const SIDE: usize, const SQUARES: usize>(&mut self, planes: Range<usize>) {
+        let Self { reduce, problem, pitch, out, .. } = *self;
+        let &Global { steps, columns, scale, .. } = problem;
+        let are_neighbours = matches!(steps, Some([_, 1]));
+        let squares =
+            fold_squares::<T, R, Folded, SIDE, SQUARES>(reduce, self.line, 0, pitch, columns);
+        let mut partials = [reduce.identity(); BLOCK];
+        for i in 0..BLOCK {
+            partials[i] = squares[i / SIDE][i % SIDE];
+        }
+        let results = reduce.finish_tile(partials, [scale; BLOCK]);
+        if are_neighbours && planes.len() == BLOCK {
             // SAFETY: every plane is one task's.
-            let dst = unsafe { self.out.run(plane as isize, SIDE) };
-            write_tile(dst, results);
+            write_tile(unsafe { out.run(planes.start as isize, BLOCK) }, results);
             return;
         }
-        for l in 0..count {
-            let [_, to] = self.problem.place(plane + l);
+        for (plane, result) in planes.zip(results) {
+            let [_, to] = problem.place(plane);
             // SAFETY: as above.
-            let dst = unsafe { self.out.run(to, 1) };
-            dst[0].write(self.reduce.finish(sums[at - first + l], scale));
+            let dst = unsafe { out.run(to, 1) };
+            dst[0].write(result);
         }
     }
 }

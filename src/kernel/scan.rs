@@ -6,9 +6,9 @@
 use std::ops::Range;
 
 use super::ScanRows;
-use super::tile::{VECTOR_BYTES, combined, in_tiles, load_traced, with_lanes};
+use super::tile::{VECTOR_BYTES, combined, in_tiles, load_traced, loaded, with_lanes};
 use crate::reduce::Reduce;
-use crate::simd::{Work, in_one, load_and_store, load_tile, store_tile, turn_by_turn};
+use crate::simd::{Work, in_one, load_tile, store_tile, turn_by_turn};
 
 /// Runs `$body` for the tiles of a row, each with its constant width `$L`, where in the input and in a row
 /// of the line it is, and a trace of what is met in it, which it adds to that of all.
@@ -109,21 +109,6 @@ fn strips<P>(scan: &ScanRows, room: usize) -> impl Iterator<Item = Strip> {
             _ => Strip { columns: first..end, first: 0, len, room: len },
         }
     })
-}
-
-/// [`load_tile`] of what is stored again.
-///
-/// # Safety
-/// They are elements of the line.
-#[inline(always)]
-unsafe fn loaded<const V: usize, P: Copy, const L: usize>(line: &[P], at: usize) -> [P; L] {
-    // SAFETY: the caller's promise.
-    let tile = unsafe { load_tile(line, at) };
-    if const { V < VECTOR_BYTES } {
-        // The compiler would store under a mask what is larger, which takes some processors long.
-        load_and_store();
-    }
-    tile
 }
 
 /// Folds rows of elements into one row of partial results per window.

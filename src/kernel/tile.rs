@@ -8,7 +8,7 @@ use std::hint::black_box;
 use std::mem::MaybeUninit;
 
 use crate::reduce::{Reduce, combine};
-use crate::simd::{load_tile, store_tile, turn_by_turn};
+use crate::simd::{load_and_store, load_tile, store_tile, turn_by_turn};
 
 /// Runs `$body` for tiles that cover `0..$n`, each with a constant width `$L` and its position `$at`.
 ///
@@ -129,6 +129,24 @@ pub(crate) unsafe fn load_partials<T: Copy, R: Reduce<T>, const L: usize>(
     // SAFETY: the caller's promise.
     let elements: [T; L] = unsafe { load_tile(slice, at) };
     reduce.load_tile(elements)
+}
+
+/// [`load_tile`] of what is stored again.
+///
+/// # Safety
+/// They are elements of the line.
+#[inline(always)]
+pub(crate) unsafe fn loaded<const V: usize, P: Copy, const L: usize>(
+    line: &[P],
+    at: usize,
+) -> [P; L] {
+    // SAFETY: the caller's promise.
+    let tile = unsafe { load_tile(line, at) };
+    if const { V < VECTOR_BYTES } {
+        // The compiler would store under a mask what is larger, which takes some processors long.
+        load_and_store();
+    }
+    tile
 }
 
 /// [`load_partials`], looked at: for rows whose taps a table names.

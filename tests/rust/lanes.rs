@@ -70,6 +70,16 @@ fn squares() -> impl Iterator<Item = Problem> {
     })
 }
 
+/// Windows of many elements that share none, over lanes of a kibibyte and more in some dtypes: all lanes of
+/// a column before the next.
+fn large() -> impl Iterator<Item = Problem> {
+    let windows = [(5, 0), (6, 2)].into_iter().flat_map(|window| [300, 1030].map(|n| (n, window)));
+    windows.enumerate().map(|(i, (lanes, (kernel, padding)))| {
+        let window = Window::sliding(kernel).stride(kernel).padding(padding);
+        problem(lanes, [11, 12], [&window; 2], i + 1)
+    })
+}
+
 /// Lanes next to one another, in rows with gaps or without; or apart.
 fn outputs() -> [Layout; 3] {
     let last = || Layout::contiguous(3).moved(0, 2);
@@ -78,7 +88,7 @@ fn outputs() -> [Layout; 3] {
 
 fn maxima<T: Dtype>() {
     maxima_of::<T>(
-        small().chain(long()).chain(squares()),
+        small().chain(long()).chain(squares()).chain(large()),
         &Layout::contiguous(3).moved(0, 2),
         outputs,
     );
@@ -86,7 +96,7 @@ fn maxima<T: Dtype>() {
 
 fn averages<T: Number>() {
     averages_of::<T>(
-        small().chain(long()).chain(squares()),
+        small().chain(long()).chain(squares()).chain(large()),
         &Layout::contiguous(3).moved(0, 2),
         outputs,
     );

@@ -11,6 +11,7 @@ mod errors;
 mod executions;
 mod fractional;
 mod gradients;
+mod heads;
 mod hostile;
 mod lanes;
 mod large;

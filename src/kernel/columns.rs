@@ -14,16 +14,20 @@ use super::tile::{
     VECTOR_BYTES, Vectors, are_numbers, combined, in_tiles, load_traced, loaded, onto, write_tile,
 };
 use crate::reduce::Reduce;
-use crate::simd::{CACHE_LINE_BYTES, Work, load_tile, prefetch_next, store_tile, turn_by_turn};
+use crate::simd::{
+    CACHE_LINE_BYTES, Work, first_level_is_large, load_tile, prefetch, prefetch_next, store_tile,
+    turn_by_turn,
+};
 use crate::view::Shared;
 use crate::window::{Axis, Rule};
 
 /// Columns, and rows, of the largest windows that overlap and are reduced so.
 pub(super) const SIDE: usize = 3;
 
-/// Bytes that reading runs ahead: rows are long, so that the processor follows them into its
-/// second-level cache by itself.
+/// Bytes that reading runs ahead: rows are long, so that the processor follows them into its second-level
+/// cache by itself. Into the first-level cache, if that is large or the array in the second already.
 const AHEAD: usize = 6 << 10;
+const NEAR_BYTES: usize = 1 << 20;
 
 /// Elements of a window above which a first-level cache may not hold a line of each, if they lie at least so
 /// many bytes apart: multiples of that have few places there.
@@ -69,6 +73,8 @@ struct Row<'a, S> {
     at: usize,
     out: isize,
     scale: S,
+    /// Whether reading runs ahead into the first-level cache.
+    into_first: bool,
 }
 
 impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Work
@@ -81,6 +87,7 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Work
         let Self { reduce, band, slide, .. } = self;
         assert!(slide.lanes * size_of::<R::Partial>() >= VECTOR_BYTES, "lanes fill a vector");
         let whole = slide.axis.whole_windows();
+        let into_first = first_level_is_large() || size_of_val(self.src) <= NEAR_BYTES;
         for (fold, output) in band.folds.iter().zip(&band.rows) {
             let taps = &band.taps[fold.first..fold.end];
             let at = fold.src.wrapping_add_signed(band.src_base);
@@ -88,7 +95,7 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Work
             let squares = if taps.len() == self.side { whole.clone() } else { 0..0 };
             for stretch in slide.stretches {
                 let scale = reduce.scale(slide.divisor(stretch.count, output));
-                let row = Row { taps, at, out: band.out_base + output.out, scale };
+                let row = Row { taps, at, out: band.out_base + output.out, scale, into_first };
                 if K == 0 {
                     for o in stretch.range() {
                         if !squares.contains(&o) {
@@ -139,10 +146,10 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> FoldColumn
         }
         in_tiles!(full, size_of::<R::Partial>(), lanes, lanes, true, |at, L| {
             let mut trace = [reduce.identity(); L];
-            let mut acc = self.folded::<L, false>(first + at, row.taps, &mut trace);
+            let mut acc = self.folded::<L, false>(first + at, row, &mut trace);
             for j in 1..columns.count {
                 let column = first.wrapping_add_signed(j as isize * slide.in_stride) + at;
-                let column = self.folded::<L, false>(column, row.taps, &mut trace);
+                let column = self.folded::<L, false>(column, row, &mut trace);
                 onto::<T, R, L, false>(reduce, &mut acc, &column);
             }
             let results = reduce.finish_tile(acc, [row.scale; L]);
@@ -167,7 +174,7 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> FoldColumn
             in_tiles!(full, size_of::<R::Partial>(), lanes, lanes, true, |at, L| {
                 turn_by_turn();
                 let mut trace = [reduce.identity(); L];
-                let folded = self.folded::<L, false>(column + at, row.taps, &mut trace);
+                let folded = self.folded::<L, false>(column + at, row, &mut trace);
                 let kept = self.kept_of::<L>(0, at);
                 // SAFETY: as many are kept.
                 unsafe {
@@ -203,7 +210,7 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> FoldColumn
             let column = first.wrapping_add_signed(j as isize * slide.in_stride);
             in_tiles!(full, size_of::<R::Partial>(), lanes, lanes, true, |at, L| {
                 let mut trace = [reduce.identity(); L];
-                let folded = self.folded::<L, NUMBERS>(column + at, row.taps, &mut trace);
+                let folded = self.folded::<L, NUMBERS>(column + at, row, &mut trace);
                 self.kept_of::<L>(j, at).copy_from_slice(&folded);
                 note::<T, R, L, NUMBERS>(reduce, &mut met.0, &trace);
             });
@@ -220,7 +227,7 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> FoldColumn
                         column.copy_from_slice(self.kept_of::<L>(j, at));
                     } else {
                         let next = first.wrapping_add_signed(j as isize * slide.in_stride) + at;
-                        column = self.folded::<L, NUMBERS>(next, row.taps, &mut trace);
+                        column = self.folded::<L, NUMBERS>(next, row, &mut trace);
                     }
                     if j >= S {
                         self.kept_of::<L>(j - S, at).copy_from_slice(&column);
@@ -253,7 +260,7 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> FoldColumn
     fn folded<const L: usize, const NUMBERS: bool>(
         &self,
         at: usize,
-        taps: &[RowTap],
+        &Row { taps, into_first, .. }: &Row<'_, R::Scale>,
         trace: &mut [R::Partial; L],
     ) -> [R::Partial; L] {
         let Self { reduce, src, .. } = *self;
@@ -263,7 +270,12 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> FoldColumn
             // The windows above have read the other rows.
             if k >= K - S {
                 for line in (AHEAD..AHEAD + L * size_of::<T>()).step_by(CACHE_LINE_BYTES) {
-                    prefetch_next(src, at.wrapping_add(line / size_of::<T>()));
+                    let line = at.wrapping_add(line / size_of::<T>());
+                    if into_first {
+                        prefetch_next(src, line);
+                    } else {
+                        prefetch(src, line);
+                    }
                 }
             }
             // SAFETY: looked at before.

@@ -3,16 +3,27 @@
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::{__cpuid_count, CpuidResult};
 use std::mem::MaybeUninit;
+use std::sync::OnceLock;
 
 use super::{Level, Work, dispatch};
 
 /// Bytes of a cache line.
 pub(crate) const CACHE_LINE_BYTES: usize = 64;
 
-/// Bytes of the last-level cache that this processor shares with its neighbours, if it says so and is
-/// of the third level or above.
+/// Bytes of a first-level cache from which on it has room for what is asked for long before it is read: 32 KiB
+/// were found to have too little, and 48 KiB enough.
+const LARGE_FIRST_LEVEL: usize = 48 << 10;
+
+/// A cache that holds data.
+#[derive(Debug, Clone, Copy)]
+struct Cache {
+    level: u32,
+    bytes: usize,
+}
+
+/// Those that this processor tells of.
 #[cfg(target_arch = "x86_64")]
-pub(crate) fn last_level_cache() -> Option<usize> {
+fn caches() -> impl Iterator<Item = Cache> {
     // Unsafe in the oldest Rust that this is written for.
     #[allow(unused_unsafe)]
     fn cpuid(leaf: u32, index: u32) -> CpuidResult {
@@ -25,10 +36,12 @@ pub(crate) fn last_level_cache() -> Option<usize> {
     // appendix E).
     const LEAVES: [u32; 2] = [0x4, 0x8000_001d];
     const MOST_CACHES: u32 = 16;
+    const INSTRUCTIONS: u32 = 2;
+    let kind = |cache: &CpuidResult| cache.eax & 0x1f;
     let caches = LEAVES.into_iter().filter(|&leaf| leaf <= cpuid(leaf & 0x8000_0000, 0).eax);
-    let caches = caches.flat_map(|leaf| {
+    let caches = caches.flat_map(move |leaf| {
         let cache = move |index| cpuid(leaf, index);
-        (0..MOST_CACHES).map(cache).take_while(|cache| cache.eax & 0x1f != 0)
+        (0..MOST_CACHES).map(cache).take_while(move |cache| kind(cache) != 0)
     });
     let bytes = |ways_partitions_line: u32, sets: u32| {
         let field = |first: u32, bits: u32| ways_partitions_line >> first & ((1 << bits) - 1);
@@ -37,16 +50,30 @@ pub(crate) fn last_level_cache() -> Option<usize> {
             .map(|less_one| less_one as usize + 1)
             .product()
     };
-    let level = |eax: u32| eax >> 5 & 0x7;
-    // A virtual machine may not tell of the third level: the second is not the last one then.
-    let last = caches.max_by_key(|cache| level(cache.eax)).filter(|cache| level(cache.eax) > 2);
-    last.map(|cache| bytes(cache.ebx, cache.ecx))
+    caches
+        .filter(move |cache| kind(cache) != INSTRUCTIONS)
+        .map(move |cache| Cache { level: cache.eax >> 5 & 0x7, bytes: bytes(cache.ebx, cache.ecx) })
 }
 
-/// Nothing is known of it.
+/// Nothing is known of them.
 #[cfg(not(target_arch = "x86_64"))]
+fn caches() -> impl Iterator<Item = Cache> {
+    std::iter::empty()
+}
+
+/// Bytes of the last-level cache that this processor shares with its neighbours, if it says so and is
+/// of the third level or above: a virtual machine may not tell of the third, and the second is not the last
+/// one then.
 pub(crate) fn last_level_cache() -> Option<usize> {
-    None
+    let last = caches().max_by_key(|cache| cache.level).filter(|cache| cache.level > 2);
+    last.map(|cache| cache.bytes)
+}
+
+/// Whether the first-level cache has room for what is read much later. Looked up once.
+pub(crate) fn first_level_is_large() -> bool {
+    static IS_LARGE: OnceLock<bool> = OnceLock::new();
+    *IS_LARGE
+        .get_or_init(|| caches().any(|cache| cache.level == 1 && cache.bytes >= LARGE_FIRST_LEVEL))
 }
 
 /// Copies as many elements as both have, past the caches where they fill lines, which begin with the

@@ -11,7 +11,9 @@ use std::sync::atomic::{AtomicU8, Ordering};
 mod cache;
 mod lanes;
 
-pub(crate) use cache::{CACHE_LINE_BYTES, copy_past, last_level_cache, let_others_see};
+pub(crate) use cache::{
+    CACHE_LINE_BYTES, copy_past, first_level_is_large, last_level_cache, let_others_see,
+};
 pub(crate) use lanes::{
     Lanes, Pick, every_other, in_one, kept, moved, moves_halves, moves_lanes, slid, slid_by,
 };

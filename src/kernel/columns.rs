@@ -25,9 +25,8 @@ use crate::window::{Axis, Rule};
 pub(super) const SIDE: usize = 3;
 
 /// Bytes that reading runs ahead: rows are long, so that the processor follows them into its second-level
-/// cache by itself. Into the first-level cache, if that is large or the array in the second already.
+/// cache by itself. Into the first-level cache, if that is large.
 const AHEAD: usize = 6 << 10;
-const NEAR_BYTES: usize = 1 << 20;
 
 /// Elements of a window above which a first-level cache may not hold a line of each, if they lie at least so
 /// many bytes apart: multiples of that have few places there.
@@ -87,7 +86,7 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Work
         let Self { reduce, band, slide, .. } = self;
         assert!(slide.lanes * size_of::<R::Partial>() >= VECTOR_BYTES, "lanes fill a vector");
         let whole = slide.axis.whole_windows();
-        let into_first = first_level_is_large() || size_of_val(self.src) <= NEAR_BYTES;
+        let into_first = first_level_is_large();
         for (fold, output) in band.folds.iter().zip(&band.rows) {
             let taps = &band.taps[fold.first..fold.end];
             let at = fold.src.wrapping_add_signed(band.src_base);
@@ -264,20 +263,23 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> FoldColumn
         trace: &mut [R::Partial; L],
     ) -> [R::Partial; L] {
         let Self { reduce, src, .. } = *self;
-        let mut acc = [reduce.identity(); L];
-        for k in 0..if K > 0 { K } else { taps.len() } {
-            let at = at.wrapping_add_signed(taps[k].offset);
-            // The windows above have read the other rows.
-            if k >= K - S {
+        let rows = if K > 0 { K } else { taps.len() };
+        // The windows above have read the other rows.
+        let ask = |ask: fn(&[T], usize)| {
+            for tap in &taps[K.saturating_sub(S)..rows] {
+                let at = at.wrapping_add_signed(tap.offset);
                 for line in (AHEAD..AHEAD + L * size_of::<T>()).step_by(CACHE_LINE_BYTES) {
-                    let line = at.wrapping_add(line / size_of::<T>());
-                    if into_first {
-                        prefetch_next(src, line);
-                    } else {
-                        prefetch(src, line);
-                    }
+                    ask(src, at.wrapping_add(line / size_of::<T>()));
                 }
             }
+        };
+        match into_first {
+            true => ask(prefetch_next),
+            false => ask(prefetch),
+        }
+        let mut acc = [reduce.identity(); L];
+        for k in 0..rows {
+            let at = at.wrapping_add_signed(taps[k].offset);
             // SAFETY: looked at before.
             let tap = unsafe { load_traced::<T, R, L, NUMBERS>(reduce, src, at, trace) };
             if k == 0 {

@@ -145,8 +145,8 @@ impl<T: Copy + Default, R: Reduce<T>> Work for FoldGlobal<'_, '_, T, R> {
                 const SIDE: usize = side(VECTOR_BYTES / L);
                 const SQUARES: usize = BLOCK / SIDE;
                 match const { narrow::<T>() } {
-                    16 if self.problem.columns <= 16 => self.fold_rows::<16>(starts),
-                    8 if self.problem.columns <= 8 => self.fold_rows::<8>(starts),
+                    16 if L > 16 && self.problem.columns <= 16 => self.fold_rows::<16>(starts),
+                    8 if L > 8 && self.problem.columns <= 8 => self.fold_rows::<8>(starts),
                     _ => self.fold_rows::<L>(starts),
                 }
                 self.turn::<SIDE, SQUARES>(planes);

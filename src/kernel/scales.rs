@@ -26,6 +26,10 @@ impl<S: Copy> Scales<S> {
         pooled: &[(usize, Axis)],
         divisor: Divisor,
     ) -> Option<Self> {
+        // Nothing is counted for a fixed one, however many outputs there are.
+        if let Divisor::Fixed(divisor) = divisor {
+            return Some(Self { all: vec![reduce.scale(divisor)], step: 0 });
+        }
         let counts = pooled.iter().map(|(_, axis)| axis.counts(divisor));
         let counts: SmallVec<[_; 3]> = counts.collect();
         let same = counts.iter().all(|counts| counts.iter().all(|&count| count == counts[0]));

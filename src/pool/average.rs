@@ -107,12 +107,14 @@ where
 
 /// The divisor of all outputs, if they have the same one.
 fn common_divisor(geometry: &Geometry, divisor: Divisor) -> Option<i64> {
-    let counted = geometry.pooled().iter().try_fold(1i64, |product, (_, axis)| {
+    if let Divisor::Fixed(divisor) = divisor {
+        return Some(divisor);
+    }
+    geometry.pooled().iter().try_fold(1i64, |product, (_, axis)| {
         let counts = axis.counts(divisor);
         let first = counts.first().copied().unwrap_or(1).max(1);
         counts.iter().all(|&count| count == first).then(|| product.saturating_mul(first))
-    })?;
-    Some(divisor.of(counted))
+    })
 }
 
 /// Sums in the type that is for as many elements.

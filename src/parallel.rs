@@ -118,14 +118,17 @@ impl<'p> Execution<'p> {
         }
     }
 
+    /// How many threads share work that takes as long as to move `bytes` bytes.
+    pub(crate) fn threads_for(&self, bytes: usize) -> usize {
+        if bytes >= Self::MIN_PARALLEL_BYTES { self.threads() } else { 1 }
+    }
+
     /// How many tasks to cut work into that takes as long as to move `bytes` bytes; 1 when it should
     /// stay on its thread.
     pub(crate) fn tasks(&self, bytes: usize) -> usize {
-        match self.threads() {
-            threads if threads > 1 && bytes >= Self::MIN_PARALLEL_BYTES => {
-                threads * TASKS_PER_THREAD
-            }
-            _ => 1,
+        match self.threads_for(bytes) {
+            1 => 1,
+            threads => threads * TASKS_PER_THREAD,
         }
     }
 

@@ -19,6 +19,8 @@ mod band;
 mod choice;
 mod chunk;
 #[allow(unsafe_code)]
+mod clear;
+#[allow(unsafe_code)]
 mod columns;
 #[allow(unsafe_code)]
 mod direct;
@@ -66,8 +68,11 @@ pub(crate) mod scatter;
 mod slide;
 #[allow(unsafe_code)]
 mod small;
-#[allow(unsafe_code)]
 pub(crate) mod spread;
+#[allow(unsafe_code)]
+mod spread_lanes;
+#[allow(unsafe_code)]
+mod spread_rows;
 mod staged;
 #[allow(unsafe_code)]
 pub(crate) mod streamed;

@@ -67,6 +67,20 @@ pub(crate) fn rows<const N: usize>(
     })
 }
 
+/// The axis that has neighbouring planes of all arrays next to one another in memory.
+pub(crate) fn lane_axis<const N: usize>(
+    axes: &[usize],
+    shape: &[usize],
+    strides: [&[isize]; N],
+) -> Option<usize> {
+    (0..shape.len()).find(|&axis| {
+        shape[axis] > 1 && !axes.contains(&axis) && strides.iter().all(|strides| strides[axis] == 1)
+    })
+}
+
+/// Fewer lanes would leave cache lines half used, and runs of neighbours too short.
+const MIN_LANES: usize = 32;
+
 /// Some neighbouring planes of `N` arrays.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Block<const N: usize> {
@@ -96,17 +110,23 @@ impl<const N: usize> Planes<N> {
     ) -> Self {
         /// Half of a usual second-level cache.
         const BLOCK_BYTES: usize = 1 << 20;
-        /// Fewer lanes would leave cache lines half used, and runs of neighbours too short.
-        const MIN_LANES: usize = 32;
-        let neighbours = |axis: usize| {
-            shape[axis] > 1
-                && !axes.contains(&axis)
-                && strides.iter().all(|strides| strides[axis] == 1)
-        };
-        let lane_axis = (0..shape.len()).find(|&axis| neighbours(axis));
+        let lane_axis = lane_axis(axes, shape, strides);
         let lanes = lane_axis.map_or(1, |axis| shape[axis]);
         let free = merged(shape, strides, |axis| !axes.contains(&axis) && Some(axis) != lane_axis);
         Self { free, lanes, block: lanes.min((BLOCK_BYTES / bytes.max(1)).max(MIN_LANES)) }
+    }
+
+    /// Whether planes of a place are in several blocks.
+    pub(crate) fn are_cut(&self) -> bool {
+        self.block < self.lanes
+    }
+
+    /// In smaller blocks if threads would have none otherwise.
+    pub(crate) fn cut_for(mut self, execution: &Execution<'_>, bytes: usize) -> Self {
+        let blocks = execution.threads_for(bytes).div_ceil(volume(&self.free).max(1));
+        let block = self.lanes.div_ceil(blocks).next_multiple_of(MIN_LANES);
+        self.block = self.block.min(block);
+        self
     }
 
     /// Calls `work` for every block, with something that `start` makes for each task. The first
@@ -126,8 +146,11 @@ impl<const N: usize> Planes<N> {
             let mut state = start();
             let mut range = task * blocks / tasks..(task + 1) * blocks / tasks;
             let done = range.try_for_each(|block| {
-                let lane = block % cuts * self.block;
-                let at = offsets(&self.free, block / cuts).map(|at| at + lane as isize);
+                // Divisions take as long as small planes.
+                let [place, cut] =
+                    if cuts == 1 { [block, 0] } else { [block / cuts, block % cuts] };
+                let lane = cut * self.block;
+                let at = offsets(&self.free, place).map(|at| at + lane as isize);
                 work(&mut state, Block { at, lanes: self.block.min(self.lanes - lane) })
             });
             if let Err(error) = done {

@@ -4,7 +4,7 @@ use super::ahead::AHEAD;
 use super::planes::{Axes, Block, Planes, merged, offsets, rows, volume};
 use crate::geometry::count;
 use crate::simd::prefetch;
-use crate::{PoolError, View};
+use crate::{Execution, PoolError, View};
 
 /// Positions that a cache line holds.
 const LINE: usize = 8;
@@ -29,13 +29,13 @@ pub(super) struct Pointed {
 pub(super) type Layout<'a> = (&'a [usize], &'a [isize]);
 
 impl Pointed {
-    /// Of elements of `element` bytes, for which `beside` bytes are kept in scratch.
+    /// Of elements of `element` bytes, for each of which a block keeps as many as `kept` in a cache.
     pub(super) fn new(
         axes: &[usize],
         (plane, plane_strides): Layout<'_>,
         (positions, index_strides): Layout<'_>,
         strides: &[isize],
-        [element, beside]: [usize; 2],
+        [element, kept]: [usize; 2],
     ) -> Result<Self, PoolError> {
         let pooled = |axis: usize| axes.contains(&axis);
         let own: Axes<1> = merged(plane, [plane_strides], pooled);
@@ -43,13 +43,19 @@ impl Pointed {
         let all = [plane_strides, index_strides, strides];
         let walk = merged(positions, [index_strides, strides], pooled);
         Ok(Self {
-            planes: Planes::new(axes, plane, all, volume.saturating_mul(element + beside)),
+            planes: Planes::new(axes, plane, all, volume.saturating_mul(kept)),
             plane: own,
             walk,
             volume,
             moved: count(plane)? * element + count(positions)? * (element + size_of::<i64>()),
             bytes: count(plane)? * element + count(positions)? * (element + POSITION_BYTES),
         })
+    }
+
+    /// In smaller blocks if threads would have none otherwise.
+    pub(super) fn cut_for(mut self, execution: &Execution<'_>) -> Self {
+        self.planes = self.planes.cut_for(execution, self.bytes);
+        self
     }
 
     /// Whether elements of both planes follow one another.
@@ -115,6 +121,10 @@ impl Pointed {
         match self.plane[..] {
             [] | [_] => {
                 let step = self.plane.first().map_or(1, |&(_, [step])| step);
+                if (lane_step, step) == (0, 1) {
+                    // The loop of small planes, without what others need.
+                    return self.checked(run, skips, |i, element| visit(i, at + element as isize));
+                }
                 self.checked(run, skips, |i, element| {
                     visit(i, at + (i * lane_step) as isize + element as isize * step);
                 })

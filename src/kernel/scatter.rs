@@ -1,8 +1,6 @@
 //! Elements put at positions of a plane, and taken from there.
 
-use std::mem::MaybeUninit;
-
-use super::ahead::ask_ahead;
+use super::clear::{clear, clear_all, touch};
 use super::disjoint::{Disjoint, Put};
 use super::overlapping::Overlapping;
 use super::planes::Block;
@@ -14,18 +12,14 @@ use crate::simd::{Work, dispatch, load_tile, store_tile};
 use crate::view::Shared;
 use crate::{Execution, Level, PoolError, View, ViewMut};
 
-/// Elements that are cleared between asking for others.
-const FILLED: usize = 256;
-
-/// Bytes of the smallest pages that memory is mapped in.
-const PAGE_BYTES: usize = 4096;
-
 /// What becomes of the elements that are put at the same position.
 pub(crate) trait Meet<T>: Copy + Send + Sync {
     /// What they are joined in.
     type Sum: Copy + Send + Sync;
     /// No element.
     const NONE: Self::Sum;
+    /// Whether there are results that [`Self::onto`] does not join.
+    const ROUNDS: bool;
 
     /// With one more element.
     fn join(self, sum: Self::Sum, element: T) -> Self::Sum;
@@ -101,17 +95,24 @@ pub(crate) fn scatter<T: Copy + Default + Send + Sync, M: Meet<T>>(
     skips: bool,
     meet: M,
 ) -> Result<(), PoolError> {
-    let sizes = [size_of::<T>(), size_of::<M::Sum>()];
+    // Blocks need not stay in a cache where single elements are all that is read of them.
+    let kept = if M::ROUNDS { size_of::<T>() + size_of::<M::Sum>() } else { 0 };
     let plane = (target.shape(), target.strides());
     let positions = (indices.shape(), indices.strides());
-    let pointed = Pointed::new(axes, plane, positions, source.strides(), sizes)?;
+    let pointed = Pointed::new(axes, plane, positions, source.strides(), [size_of::<T>(), kept])?;
+    let pointed = pointed.cut_for(execution);
     let lengths = |shape: &[usize]| axes.iter().map(|&axis| shape[axis]).collect::<Dims<_>>();
     let level = execution.chosen_level();
     let suggested = match pointed.is_in_order() && level.is_for_all() {
         true => Windows::suggested(&lengths(target.shape()), &lengths(indices.shape())),
         false => Vec::new(),
     };
-    let (pointed, is_zeroed) = (&pointed, target.is_zeroed());
+    // Lanes of other blocks lie between those of a block.
+    let is_clear = target.is_zeroed() || pointed.planes.are_cut();
+    if is_clear && !target.is_zeroed() {
+        clear_all(execution, &mut target);
+    }
+    let pointed = &pointed;
     let scatter = Scatter { pointed, source, indices, out: target.shared(), skips, meet };
     let streams = pointed.volume.saturating_mul(size_of::<T>()) <= STAGED_BYTES
         && execution.streams(pointed.moved);
@@ -123,15 +124,15 @@ pub(crate) fn scatter<T: Copy + Default + Send + Sync, M: Meet<T>>(
     };
     pointed.planes.each(execution, pointed.bytes, start, |state, block| {
         let (sums, loaded, meets, windows, streamed) = state;
-        let mut is_zeroed = is_zeroed;
+        let mut is_clear = is_clear;
         while let Some((first, others)) = windows.split_first().filter(|_| block.lanes == 1) {
             if scatter.put(level, first, block, streamed) {
                 return Ok(());
             }
-            (*windows, is_zeroed) = (others, false);
+            (*windows, is_clear) = (others, false);
         }
         if !*meets {
-            *meets = scatter.write(block, is_zeroed)?;
+            *meets = scatter.write(block, is_clear)?;
         }
         if *meets {
             scatter.join(level, block, [sums, loaded])?;
@@ -190,27 +191,16 @@ impl<T: Copy + Default + Send + Sync, M: Meet<T>> Scatter<'_, T, M> {
         done
     }
 
-    /// Writes elements straight to the block's planes, which may be zeros already. Returns whether
+    /// Writes elements straight to the block's planes, which may be clear already. Returns whether
     /// elements have met there that must be joined instead.
-    fn write(&self, block: Block<3>, is_zeroed: bool) -> Result<bool, PoolError> {
+    fn write(&self, block: Block<3>, is_clear: bool) -> Result<bool, PoolError> {
         let Self { pointed, indices, out, skips, meet, .. } = *self;
-        let zero = MaybeUninit::new(T::default());
-        for runs in pointed.runs(block) {
-            for (at, _) in runs.each() {
-                // SAFETY: the block's elements of the target, which belong to this task.
-                let elements = unsafe { out.run(at, runs.len) };
-                if is_zeroed {
-                    // A page that is read before it is written is mapped twice.
-                    elements
-                        .iter_mut()
-                        .step_by(PAGE_BYTES / size_of::<T>())
-                        .for_each(|e| *e = zero);
-                } else {
-                    for at in (0..elements.len()).step_by(FILLED) {
-                        ask_ahead::<_, FILLED>(elements, at);
-                        let end = elements.len().min(at + FILLED);
-                        elements[at..end].fill(zero);
-                    }
+        if !is_clear || !pointed.planes.are_cut() {
+            for runs in pointed.runs(block) {
+                for (at, _) in runs.each() {
+                    // SAFETY: the block's elements of the target, which belong to this task.
+                    let elements = unsafe { out.run(at, runs.len) };
+                    if is_clear { touch(elements) } else { clear(elements) }
                 }
             }
         }
@@ -221,7 +211,7 @@ impl<T: Copy + Default + Send + Sync, M: Meet<T>> Scatter<'_, T, M> {
             pointed.placed(run, skips, block.at[0], lane_step, |i, at| {
                 // SAFETY: an element of the block, as `placed` has checked.
                 let slot = unsafe { &mut out.run(at, 1)[0] };
-                // SAFETY: filled above, or before.
+                // SAFETY: cleared above, or before.
                 let there = unsafe { slot.assume_init_read() };
                 let joined = meet.onto(there, elements[i]);
                 met |= joined.is_none();
@@ -355,6 +345,7 @@ pub(crate) fn gather<T: Copy + Send + Sync>(
     let plane = (source.shape(), source.strides());
     let positions = (indices.shape(), indices.strides());
     let pointed = Pointed::new(axes, plane, positions, target.strides(), [size_of::<T>(), 0])?;
+    let pointed = pointed.cut_for(execution);
     let out = target.shared();
     let (data, origin) = (source.data(), source.origin());
     pointed.planes.each(

@@ -2,6 +2,8 @@
 //! reads an element.
 
 use super::line::LONG;
+use super::planes::lane_axis;
+use crate::geometry::Dims;
 use crate::window::{Axis, Rule};
 use crate::{Geometry, View, ViewMut};
 
@@ -10,6 +12,9 @@ use crate::{Geometry, View, ViewMut};
 const SMALL: usize = 400;
 const SMALL_ROUNDED: usize = 4096;
 const LANES: usize = 16;
+
+/// Lanes that are worth a kernel of their own.
+const FEW_LANES: usize = 8;
 
 /// Whether [`spread`](super::spread::spread) is the fast way, or the only one: the columns are
 /// neighbours, windows are more than one element apart, planes are not many and small, and no column
@@ -24,7 +29,13 @@ pub(crate) fn is_spread<T, U>(
         return true;
     }
     let Some((at, axis)) = long_axes(geometry).last() else { return true };
-    if are_side_by_side(geometry) || are_small_planes::<T>(geometry) {
+    if are_side_by_side(geometry) {
+        return false;
+    }
+    if are_lanes(geometry, small, large) {
+        return true;
+    }
+    if are_small_planes::<T>(geometry) {
         return false;
     }
     let neighbours = |len: usize, stride: isize| len <= 1 || stride == 1;
@@ -35,6 +46,17 @@ pub(crate) fn is_spread<T, U>(
             Rule::Adaptive => axis.outputs().div_ceil(axis.len().max(1)) + 1 < LONG,
             Rule::Listed(_) => true,
         }
+}
+
+/// Whether so many neighbouring planes are neighbours in memory that they are spread together.
+pub(super) fn are_lanes<T, U>(
+    geometry: &Geometry,
+    small: &View<'_, T>,
+    large: &ViewMut<'_, U>,
+) -> bool {
+    let axes: Dims<usize> = geometry.pooled().iter().map(|(axis, _)| *axis).collect();
+    let axis = lane_axis(&axes, small.shape(), [small.strides(), large.strides()]);
+    axis.is_some_and(|axis| small.shape()[axis] >= FEW_LANES)
 }
 
 /// Whether windows begin at every element of every axis: then a sweep is the fast way, whatever the

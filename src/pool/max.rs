@@ -137,6 +137,7 @@ struct Added<A>(PhantomData<A>);
 impl<T: Element, A: Accumulator<T>> Meet<T> for Added<A> {
     type Sum = A;
     const NONE: A = A::ZERO;
+    const ROUNDS: bool = size_of::<T>() < 4;
 
     #[inline(always)]
     fn join(self, sum: A, element: T) -> A {
@@ -151,10 +152,9 @@ impl<T: Element, A: Accumulator<T>> Meet<T> for Added<A> {
     /// Halves would be rounded once for each gradient.
     #[inline(always)]
     fn onto(self, there: T, element: T) -> Option<T> {
-        let is_half = const { size_of::<T>() < 4 };
-        let exact = !is_half || there == T::default();
+        let exact = !Self::ROUNDS || there == T::default();
         // What is neither a zero nor NaN stays as it is.
-        if is_half && exact && (element != T::default()) & !element.to_ordered().is_nan() {
+        if Self::ROUNDS && exact && (element != T::default()) & !element.to_ordered().is_nan() {
             return Some(element);
         }
         exact.then(|| self.finish(self.join(A::load(there), element)))

@@ -29,6 +29,7 @@ struct Last;
 impl<T: Element> Meet<T> for Last {
     type Sum = Option<T>;
     const NONE: Option<T> = None;
+    const ROUNDS: bool = false;
 
     #[inline(always)]
     fn join(self, _earlier: Option<T>, element: T) -> Option<T> {

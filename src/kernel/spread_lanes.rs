@@ -1,0 +1,152 @@
+//! Spreading where neighbouring planes are neighbours in memory: all lanes of a column together.
+
+use super::planes::{Planes, merged, offsets, volume};
+use super::spread::{self, Plan, Reached};
+use super::tile::{in_tiles, write_tile};
+use super::way::long_axes;
+use crate::element::Mean;
+use crate::geometry::Dims;
+use crate::simd::{Work, dispatch, load_tile, store_tile};
+use crate::sums::Accumulator;
+use crate::view::Shared;
+use crate::{Execution, Geometry, PoolError, View, ViewMut};
+
+/// Spreads the planes of `small`, many at a time.
+pub(super) fn spread<T: Mean>(
+    execution: &Execution<'_>,
+    geometry: &Geometry,
+    plan: &Plan<Reached>,
+    small: &View<'_, T>,
+    mut large: ViewMut<'_, T>,
+) -> Result<(), PoolError>
+where
+    f64: Accumulator<T>,
+{
+    let axes: Dims<usize> = geometry.pooled().iter().map(|(axis, _)| *axis).collect();
+    let last = long_axes(geometry).last().map(|(at, _)| *at);
+    let is_row = |axis| axes.contains(&axis) && Some(axis) != last;
+    let rows = merged(small.shape(), [small.strides()], is_row);
+    let rows: Vec<isize> = (0..volume(&rows)).map(|row| offsets(&rows, row)[0]).collect();
+    let step = last.map_or(0, |last| small.strides()[last]);
+    let columns = plan.columns.places.len();
+    let kept = plan.outputs * size_of::<f64>() + columns * size_of::<T>();
+    let bytes = spread::bytes(small, &large)?;
+    let strides = [large.strides(), small.strides()];
+    let planes = Planes::new(&axes, large.shape(), strides, kept).cut_for(execution, bytes);
+    let (out, level) = (large.shared(), execution.chosen_level());
+    let start = || (Vec::new(), Vec::new());
+    planes.each(execution, bytes, start, |(line, row), block| {
+        line.resize(plan.outputs * block.lanes, 0.0);
+        row.resize(columns * block.lanes, T::default());
+        let ([to, from], lanes) = (block.at, block.lanes);
+        let from = small.origin().wrapping_add_signed(from);
+        let source = Source { data: small.data(), from, rows: &rows, step };
+        dispatch(level, SpreadLanes { plan, source, lanes, to, out, line, row });
+        Ok(())
+    })
+}
+
+/// The lanes of planes that are spread.
+struct Source<'a, T> {
+    data: &'a [T],
+    from: usize,
+    /// Where rows start.
+    rows: &'a [isize],
+    /// From one column to the next.
+    step: isize,
+}
+
+/// Spreads the lanes of a block.
+struct SpreadLanes<'a, T> {
+    plan: &'a Plan<Reached>,
+    source: Source<'a, T>,
+    lanes: usize,
+    to: isize,
+    out: Shared<T>,
+    /// Summed rows.
+    line: &'a mut [f64],
+    /// The different columns of the row that they are spread to.
+    row: &'a mut [T],
+}
+
+impl<T: Mean> Work for SpreadLanes<'_, T>
+where
+    f64: Accumulator<T>,
+{
+    #[inline(always)]
+    fn run<const V: usize>(mut self) {
+        let Self { plan, lanes, to, out, .. } = self;
+        let mut last = None;
+        for row in &plan.rows.places {
+            if last != Some(&row.readers) {
+                self.fold(plan.rows.readers(row));
+                self.slide();
+                last = Some(&row.readers);
+            }
+            for (column, different) in plan.columns.numbered() {
+                let elements = &self.row[different * lanes..][..lanes];
+                // SAFETY: lanes of the block, whose task this is.
+                let column = unsafe { out.run(to + row.at + column.at, lanes) };
+                in_tiles!(two, size_of::<T>(), lanes, lanes, true, |at, L| {
+                    // SAFETY: both have as many lanes.
+                    let tile: [T; L] = unsafe { load_tile(elements, at) };
+                    write_tile(&mut column[at..], tile);
+                });
+            }
+        }
+    }
+}
+
+impl<T: Mean> SpreadLanes<'_, T>
+where
+    f64: Accumulator<T>,
+{
+    /// Sums rows into the line.
+    #[inline(always)]
+    fn fold(&mut self, rows: &[usize]) {
+        let Self { plan, source: Source { data, from, rows: starts, step }, lanes, .. } = *self;
+        for (o, line) in self.line.chunks_exact_mut(lanes).enumerate() {
+            in_tiles!(two, size_of::<f64>(), lanes, lanes, true, |at, L| {
+                let mut sums = [0.0f64; L];
+                for &row in rows {
+                    let start = from.wrapping_add_signed(starts[row] + o as isize * step);
+                    let (elements, factor) = (&data[start + at..][..L], plan.factors(row)[o]);
+                    for l in 0..L {
+                        sums[l] += <f64 as Accumulator<T>>::load(elements[l]) * factor;
+                    }
+                }
+                // SAFETY: the line has as many lanes.
+                unsafe { store_tile(line, at, sums) };
+            });
+        }
+    }
+
+    /// Spreads the line over different columns of the row.
+    #[inline(always)]
+    fn slide(&mut self) {
+        let Self { plan, lanes, .. } = *self;
+        let scale = <f64 as Accumulator<T>>::scale(plan.divisor);
+        let columns = &plan.columns;
+        let mut done = 0;
+        for (column, different) in columns.numbered() {
+            if different < done {
+                continue;
+            }
+            done += 1;
+            let row = &mut self.row[different * lanes..][..lanes];
+            in_tiles!(two, size_of::<f64>(), lanes, lanes, true, |at, L| {
+                let mut sums = [0.0f64; L];
+                for &o in columns.readers(column) {
+                    let tap = &self.line[o * lanes + at..][..L];
+                    for l in 0..L {
+                        sums[l] += tap[l];
+                    }
+                }
+                // SAFETY: these sums are for every level, and the row has as many lanes.
+                unsafe {
+                    store_tile(row, at, <f64 as Accumulator<T>>::finish_tile(sums, [scale; L]));
+                }
+            });
+        }
+    }
+}

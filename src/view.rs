@@ -283,6 +283,12 @@ impl<T> Shared<T> {
         Self(self.0.wrapping_offset(offset.wrapping_neg()))
     }
 
+    /// Where the element is that lies `offset` from element `[0, 0, ...]`.
+    #[inline(always)]
+    pub(crate) fn pointer(self, offset: isize) -> *mut MaybeUninit<T> {
+        self.0.wrapping_offset(offset)
+    }
+
     /// `len` neighbours from `offset` on, counted from element `[0, 0, ...]`.
     ///
     /// # Safety
@@ -291,7 +297,7 @@ impl<T> Shared<T> {
     #[inline(always)]
     pub(crate) unsafe fn run<'a>(self, offset: isize, len: usize) -> &'a mut [MaybeUninit<T>] {
         // SAFETY: the caller's promise.
-        unsafe { std::slice::from_raw_parts_mut(self.0.wrapping_offset(offset), len) }
+        unsafe { std::slice::from_raw_parts_mut(self.pointer(offset), len) }
     }
 }
 

@@ -10,6 +10,7 @@
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 
+use super::argcolumns::BestOfColumns;
 use super::band::{Band, OutputRow};
 use super::line::{Apart, Runs, Slide, Stretch};
 use super::plan::Traits;
@@ -25,6 +26,11 @@ use crate::view::{Shared, even_and_odd};
 pub(crate) struct ArgMax<P> {
     pub(crate) positions: PhantomData<P>,
     pub(crate) level: Level,
+}
+
+/// Whether small windows of lanes have a kernel: not for distances that hardly any window has.
+const fn is_direct<T: Element, P>() -> bool {
+    T::FREQUENT && (size_of::<P>() <= size_of::<u32>() || size_of::<P>() <= size_of::<T>())
 }
 
 /// Folded rows: values, and positions beside them.
@@ -47,6 +53,7 @@ impl<T: Element, P: Position> Kernel<T> for ArgMax<P> {
             doubled: None,
             scans: false,
             direct: false,
+            windows: const { is_direct::<T, P>() } && self.level.is_for_all(),
             frequent: false,
             turns: false,
             parts: false,
@@ -72,13 +79,19 @@ impl<T: Element, P: Position> Kernel<T> for ArgMax<P> {
 
     fn direct(
         &self,
-        _src: &[T],
-        _band: &Band,
-        _slide: &Slide<'_>,
+        src: &[T],
+        band: &Band,
+        slide: &Slide<'_>,
         _kept: &mut Self::Line,
-        _out: Self::Out,
+        out: Self::Out,
     ) {
-        unreachable!("the traits say that this kernel needs lines");
+        match const { is_direct::<T, P>() } {
+            true => {
+                let positions = self.positions;
+                dispatch(self.level, BestOfColumns { src, band, slide, out, positions });
+            }
+            false => unreachable!("the traits say that this kernel needs lines"),
+        }
     }
 
     fn slide(&self, from: Rows<'_, T, Self::Line>, band: &Band, slide: &Slide<'_>, out: Self::Out) {

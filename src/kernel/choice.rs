@@ -42,11 +42,11 @@ fn is_lanes(axis: &Free) -> bool {
 }
 
 /// Lanes to sweep together, so that a row of `room` elements holds enough columns: long windows are
-/// cheap where many of them share their columns. Blocks are whole vectors, each of as many as others.
+/// cheap where many of them share most of their columns. Blocks are whole vectors, each of as many as others.
 fn lane_block(lanes: usize, axis: &Axis, room: usize, vector: usize) -> usize {
     let wide = lanes.min((room / MIN_COLUMNS.min(axis.len().max(1))).max(1));
     let Rule::Sliding { kernel, stride, .. } = axis.rule else { return wide };
-    if kernel < Levels::SHORT || kernel <= stride {
+    if kernel < Levels::SHORT || kernel.saturating_mul(2) < stride.saturating_mul(3) {
         return wide;
     }
     let reach = axis.max_reach() + 1;

@@ -90,7 +90,7 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Work
         for (fold, output) in band.folds.iter().zip(&band.rows) {
             let taps = &band.taps[fold.first..fold.end];
             let at = fold.src.wrapping_add_signed(band.src_base);
-            self.look(at, taps);
+            look(self.src, slide, at, taps);
             let squares = if taps.len() == self.side { whole.clone() } else { 0..0 };
             for stretch in slide.stretches {
                 let scale = reduce.scale(slide.divisor(stretch.count, output));
@@ -112,32 +112,41 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> Work
     }
 }
 
+/// Checks that all lanes of all columns of the rows lie in the array.
+pub(super) fn look<T>(src: &[T], slide: &Slide<'_>, start: usize, taps: &[RowTap]) {
+    let columns = slide.chunk.inside.len().saturating_sub(1) as isize;
+    let columns = columns * slide.in_stride;
+    let offsets = || taps.iter().map(|tap| tap.offset);
+    let (Some(least), Some(most)) = (offsets().min(), offsets().max()) else { return };
+    let first = start.checked_add_signed(least + columns.min(0));
+    let last = start.checked_add_signed(most + columns.max(0));
+    let fits = last.is_some_and(|last| src.len().saturating_sub(last) >= slide.lanes);
+    assert!(first.is_some() && fits, "windows lie in the array");
+}
+
+/// Asks for what is read after the `L` elements at `at`, into the first-level cache or the second.
+#[inline(always)]
+pub(super) fn ask_for_column<T, const L: usize>(src: &[T], at: usize, into_first: bool) {
+    for line in (AHEAD..AHEAD + L * size_of::<T>()).step_by(CACHE_LINE_BYTES) {
+        let line = at.wrapping_add(line / size_of::<T>());
+        if into_first { prefetch_next(src, line) } else { prefetch(src, line) }
+    }
+}
+
+/// Where a column is of a row that starts at `start`.
+#[inline(always)]
+pub(super) fn column(slide: &Slide<'_>, start: usize, column: isize) -> usize {
+    let column = column - slide.chunk.inside.start as isize;
+    start.wrapping_add_signed(column * slide.in_stride)
+}
+
 impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> FoldColumns<'_, T, R, K, S> {
-    /// Checks that all lanes of all columns of the rows lie in the array.
-    fn look(&self, start: usize, taps: &[RowTap]) {
-        let columns = self.slide.chunk.inside.len().saturating_sub(1) as isize;
-        let columns = columns * self.slide.in_stride;
-        let offsets = || taps.iter().map(|tap| tap.offset);
-        let (Some(least), Some(most)) = (offsets().min(), offsets().max()) else { return };
-        let first = start.checked_add_signed(least + columns.min(0));
-        let last = start.checked_add_signed(most + columns.max(0));
-        let fits = last.is_some_and(|last| self.src.len().saturating_sub(last) >= self.slide.lanes);
-        assert!(first.is_some() && fits, "windows lie in the array");
-    }
-
-    /// Where a column of a row starts.
-    #[inline(always)]
-    fn column(&self, row: &Row<'_, R::Scale>, column: isize) -> usize {
-        let column = column - self.slide.chunk.inside.start as isize;
-        row.at.wrapping_add_signed(column * self.slide.in_stride)
-    }
-
     /// The results of one window, whatever it has of columns.
     #[inline(always)]
     fn window<const V: usize>(&mut self, row: &Row<'_, R::Scale>, o: usize) {
         let Self { reduce, slide, out, .. } = *self;
         let (columns, lanes) = (slide.axis.taps(o), slide.lanes);
-        let first = self.column(row, columns.first as isize);
+        let first = column(slide, row.at, columns.first as isize);
         // SAFETY: the sweep hands every output position to one task only.
         let dst = unsafe { out.run(row.out + o as isize * slide.out_stride, lanes) };
         if columns.count * row.taps.len() > WAYS && lanes * size_of::<T>() >= FAR_BYTES {
@@ -167,7 +176,8 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> FoldColumn
     ) {
         let Self { reduce, slide, .. } = *self;
         let lanes = slide.lanes;
-        self.kept.fill(reduce.identity());
+        let pitch = self.kept.len() / (SIDE - 1);
+        self.kept[..pitch].fill(reduce.identity());
         for j in 0..columns {
             let column = first.wrapping_add_signed(j as isize * slide.in_stride);
             in_tiles!(full, size_of::<R::Partial>(), lanes, lanes, true, |at, L| {
@@ -204,7 +214,7 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> FoldColumn
         let mut met = Vectors([reduce.identity(); LARGEST]);
         // In memory, as the loop would carry single lanes of it.
         let met = black_box(&mut met);
-        let mut first = self.column(row, slide.axis.start(outputs.start));
+        let mut first = column(slide, row.at, slide.axis.start(outputs.start));
         for j in 0..K - S {
             let column = first.wrapping_add_signed(j as isize * slide.in_stride);
             in_tiles!(full, size_of::<R::Partial>(), lanes, lanes, true, |at, L| {
@@ -265,17 +275,8 @@ impl<T: Copy + Default, R: Reduce<T>, const K: usize, const S: usize> FoldColumn
         let Self { reduce, src, .. } = *self;
         let rows = if K > 0 { K } else { taps.len() };
         // The windows above have read the other rows.
-        let ask = |ask: fn(&[T], usize)| {
-            for tap in &taps[K.saturating_sub(S)..rows] {
-                let at = at.wrapping_add_signed(tap.offset);
-                for line in (AHEAD..AHEAD + L * size_of::<T>()).step_by(CACHE_LINE_BYTES) {
-                    ask(src, at.wrapping_add(line / size_of::<T>()));
-                }
-            }
-        };
-        match into_first {
-            true => ask(prefetch_next),
-            false => ask(prefetch),
+        for tap in &taps[K.saturating_sub(S)..rows] {
+            ask_for_column::<T, L>(src, at.wrapping_add_signed(tap.offset), into_first);
         }
         let mut acc = [reduce.identity(); L];
         for k in 0..rows {

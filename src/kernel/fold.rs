@@ -89,6 +89,7 @@ impl<T: Copy + Default + Send + Sync + 'static, R: Reduce<T>> Kernel<T> for Fold
             },
             scans: true,
             direct: common,
+            windows: false,
             frequent: common && R::FREQUENT,
             turns: common && turns::<R::Partial>() && turns::<T>(),
             parts: true,

@@ -2,7 +2,7 @@
 
 use std::mem::MaybeUninit;
 
-use crate::simd::{load_tile, store_tile, transposed};
+use crate::simd::turn;
 use crate::view::Shared;
 
 /// Runs `$body` with `$N` set to the side of the squares of `$T` that are turned at a time, both
@@ -63,19 +63,22 @@ unsafe fn gather_squares<T: Copy, const N: usize>(
     dst: &mut [T],
 ) {
     assert!(n.saturating_sub(1) * lanes + N <= dst.len(), "all rows have their lanes");
-    for i in (0..n).step_by(N) {
-        let i = if n < N { i } else { i.min(n - N) };
-        // SAFETY: the caller's promise.
-        let mut square = [unsafe { load_tile::<T, N>(src, at + i) }; N];
-        for (l, plane) in square.iter_mut().enumerate() {
-            let at = at.wrapping_add_signed(l as isize * apart);
-            // SAFETY: as above.
-            *plane = unsafe { load_tile(src, at + i) };
+    let from = src.as_ptr().wrapping_add(at);
+    if n >= N {
+        for i in (0..n).step_by(N) {
+            let i = i.min(n - N);
+            // SAFETY: the caller's promise; rows `i` to `i + N` are some of `n`.
+            unsafe {
+                let rows = dst.as_mut_ptr().add(i * lanes);
+                turn::<T, N>((from.wrapping_add(i), rows), [apart, lanes as isize]);
+            }
         }
-        let rows = transposed(square);
-        for (j, row) in rows.into_iter().enumerate().take(n) {
-            // SAFETY: row `i + j` is one of `n`.
-            unsafe { store_tile(dst, (i + j) * lanes, row) };
+    } else {
+        let mut square = [[src[at]; N]; N];
+        // SAFETY: the caller's promise.
+        unsafe { turn::<T, N>((from, square.as_mut_ptr().cast()), [apart, N as isize]) };
+        for (row, dst) in square[..n].iter().zip(dst.chunks_mut(lanes)) {
+            dst[..N].copy_from_slice(row);
         }
     }
 }
@@ -125,20 +128,25 @@ unsafe fn scatter_squares<T: Copy, const N: usize>(
     [n, lanes]: [usize; 2],
 ) {
     assert!(n.saturating_sub(1) * lanes + N <= src.len(), "all rows have their lanes");
-    for i in (0..n).step_by(N) {
-        let i = if n < N { i } else { i.min(n - N) };
-        // SAFETY: rows `i` to `i + N` are some of `n`, or the last one is repeated.
-        let mut square = [unsafe { load_tile::<_, N>(src, i * lanes) }; N];
-        for (j, row) in square.iter_mut().enumerate() {
-            // SAFETY: as above.
-            *row = unsafe { load_tile(src, (i + j).min(n - 1) * lanes) };
+    if n >= N {
+        for i in (0..n).step_by(N) {
+            let i = i.min(n - N);
+            // SAFETY: rows `i` to `i + N` are some of `n`, and the planes have as many elements.
+            unsafe {
+                let rows = src.as_ptr().add(i * lanes);
+                turn::<_, N>((rows, out.pointer(at + i as isize)), [lanes as isize, apart]);
+            }
         }
-        for (l, plane) in transposed(square).iter().enumerate() {
+    } else {
+        let mut square = [[MaybeUninit::uninit(); N]; N];
+        for i in 0..n {
+            square[i].copy_from_slice(&src[i * lanes..][..N]);
+        }
+        for l in 0..N {
             // SAFETY: the caller's promise; one plane at a time.
-            let dst = unsafe { out.run(at + l as isize * apart + i as isize, n.min(N)) };
-            match dst.as_chunks_mut::<N>().0 {
-                [whole] => *whole = *plane,
-                _ => dst.copy_from_slice(&plane[..n]),
+            let plane = unsafe { out.run(at + l as isize * apart, n) };
+            for (i, element) in plane.iter_mut().enumerate() {
+                *element = square[i][l];
             }
         }
     }

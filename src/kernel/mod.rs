@@ -12,6 +12,8 @@ mod aligned;
 #[allow(unsafe_code)]
 mod apart;
 #[allow(unsafe_code)]
+mod argcolumns;
+#[allow(unsafe_code)]
 pub(crate) mod argmax;
 #[allow(unsafe_code)]
 pub(crate) mod argwalk;
@@ -69,6 +71,8 @@ mod slide;
 #[allow(unsafe_code)]
 mod small;
 pub(crate) mod spread;
+#[allow(unsafe_code)]
+mod spread_gathered;
 #[allow(unsafe_code)]
 mod spread_lanes;
 #[allow(unsafe_code)]

@@ -8,6 +8,7 @@
 use smallvec::SmallVec;
 
 use super::across::DOUBLINGS;
+use super::argcolumns;
 use super::band::ROWS_AT_ONCE;
 use super::choice::{choose_lanes, has_lanes, lie_apart};
 use super::chunk::{Chunk, chunks_of, holds_padding};
@@ -116,6 +117,8 @@ pub(crate) struct Traits {
     pub(crate) scans: bool,
     /// Whether it can reduce windows straight from the input, without a line.
     pub(crate) direct: bool,
+    /// Whether it can do so if windows of lanes are small.
+    pub(crate) windows: bool,
     /// Whether so many ask for it that it can do so also if windows of lanes overlap a little, and
     /// slide across columns of lanes.
     pub(crate) frequent: bool,
@@ -247,7 +250,8 @@ impl<'g> Plan<'g> {
         let rows_at_once: usize = rows.iter().map(|row| row.axis.max_count()).product();
         let whole = match lanes.len {
             1 => {
-                has_pairs(columns.axis)
+                traits.direct
+                    && has_pairs(columns.axis)
                     && columns.axis.len() * traits.element >= LONG_PAIRS_BYTES
                     && (columns.input, columns.output) == (1, 1)
             }
@@ -255,12 +259,12 @@ impl<'g> Plan<'g> {
                 !gathered
                     && lane_block * traits.element >= VECTOR_BYTES
                     && !has_empty
-                    && (share_nothing(columns.axis)
-                        || traits.frequent && overlap(columns.axis, rows_at_once))
+                    && (traits.direct && share_nothing(columns.axis)
+                        || traits.frequent && overlap(columns.axis, rows_at_once)
+                        || traits.windows && argcolumns::is_for(columns.axis, rows_at_once))
             }
         };
-        let direct = traits.direct
-            && whole
+        let direct = whole
             && rows_at_once <= ROWS_AT_ONCE
             && rows.iter().all(|row| row.rows.iter().all(|row| row.taps.count > 0))
             && scan.is_none();

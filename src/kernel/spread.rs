@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use super::planes::{Axes, offsets, volume};
 use super::way::{are_lanes, long_axes};
-use super::{spread_lanes, spread_rows, whole};
+use super::{spread_gathered, spread_lanes, spread_rows, whole};
 use crate::element::Mean;
 use crate::geometry::{Dims, count};
 use crate::sums::Accumulator;
@@ -84,6 +84,8 @@ pub(super) struct Reached {
 pub(super) struct Place {
     pub(super) at: isize,
     pub(super) readers: Range<usize>,
+    /// Those before it that differ in what they are made of, and so from one another.
+    pub(super) different: usize,
 }
 
 /// The columns of a row of the larger plane.
@@ -187,6 +189,10 @@ where
         whole::fill(execution, geometry, plan.columns.len, plan.divisor, small, large);
         return Ok(());
     }
+    if spread_gathered::is_for(geometry, small, &large) {
+        let plan = Plan::of_lanes(geometry, divisors, large.strides());
+        return spread_gathered::spread(execution, geometry, &plan, small, large);
+    }
     spread_rows::spread(execution, geometry, &plan, small, large)
 }
 
@@ -279,7 +285,7 @@ impl Reached {
         let lengths: Axes<1> = axes.iter().map(|(axis, stride)| (axis.len(), [*stride])).collect();
         let by_axis: Vec<Readers> = axes.iter().map(|(axis, _)| Readers::new(axis)).collect();
         let mut readers: Vec<usize> = Vec::new();
-        let mut last = 0..0;
+        let (mut last, mut different) = (0..0, 0);
         let place = |place: usize| {
             let (mut rest, mut inner) = (place, volume(&lengths));
             let reached = by_axis.iter().zip(axes).fold(vec![0], |outer, (readers, (axis, _))| {
@@ -293,25 +299,14 @@ impl Reached {
                 numbers
             });
             if readers[last.clone()] != reached || place == 0 {
+                different += usize::from(place > 0);
                 last = readers.len()..readers.len() + reached.len();
                 readers.extend(reached);
             }
-            Place { at: offsets(&lengths, place)[0], readers: last.clone() }
+            Place { at: offsets(&lengths, place)[0], readers: last.clone(), different }
         };
         let places = (0..volume(&lengths)).map(place).collect();
         Self { places, readers }
-    }
-
-    /// Every place, and the number of those before it that differ in what they are made of, and so from
-    /// one another.
-    #[inline(always)]
-    pub(super) fn numbered(&self) -> impl Iterator<Item = (&Place, usize)> {
-        let (mut number, mut last) = (0, None);
-        self.places.iter().map(move |place| {
-            number += usize::from(last.is_some_and(|last| last != &place.readers));
-            last = Some(&place.readers);
-            (place, number)
-        })
     }
 
     /// The numbers of what a place is made of.

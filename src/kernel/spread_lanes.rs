@@ -34,39 +34,53 @@ where
     let strides = [large.strides(), small.strides()];
     let planes = Planes::new(&axes, large.shape(), strides, kept).cut_for(execution, bytes);
     let (out, level) = (large.shared(), execution.chosen_level());
-    let start = || (Vec::new(), Vec::new());
-    planes.each(execution, bytes, start, |(line, row), block| {
-        line.resize(plan.outputs * block.lanes, 0.0);
-        row.resize(columns * block.lanes, T::default());
+    planes.each(execution, bytes, Lines::default, |lines, block| {
         let ([to, from], lanes) = (block.at, block.lanes);
+        lines.fit(plan, lanes);
         let from = small.origin().wrapping_add_signed(from);
         let source = Source { data: small.data(), from, rows: &rows, step };
-        dispatch(level, SpreadLanes { plan, source, lanes, to, out, line, row });
+        dispatch(level, SpreadLanes { plan, source, lanes, apart: 1, to, out, lines });
         Ok(())
     })
 }
 
 /// The lanes of planes that are spread.
-struct Source<'a, T> {
-    data: &'a [T],
-    from: usize,
+pub(super) struct Source<'a, T> {
+    pub(super) data: &'a [T],
+    pub(super) from: usize,
     /// Where rows start.
-    rows: &'a [isize],
+    pub(super) rows: &'a [isize],
     /// From one column to the next.
-    step: isize,
+    pub(super) step: isize,
 }
 
 /// Spreads the lanes of a block.
-struct SpreadLanes<'a, T> {
-    plan: &'a Plan<Reached>,
-    source: Source<'a, T>,
-    lanes: usize,
-    to: isize,
-    out: Shared<T>,
+pub(super) struct SpreadLanes<'a, T> {
+    pub(super) plan: &'a Plan<Reached>,
+    pub(super) source: Source<'a, T>,
+    pub(super) lanes: usize,
+    /// Elements between what are neighbours to the plan, and to the source.
+    pub(super) apart: usize,
+    pub(super) to: isize,
+    pub(super) out: Shared<T>,
+    pub(super) lines: &'a mut Lines<T>,
+}
+
+/// What is kept between rows.
+#[derive(Default)]
+pub(super) struct Lines<T> {
     /// Summed rows.
-    line: &'a mut [f64],
+    line: Vec<f64>,
     /// The different columns of the row that they are spread to.
-    row: &'a mut [T],
+    row: Vec<T>,
+}
+
+impl<T: Copy + Default> Lines<T> {
+    /// Makes room for so many lanes.
+    pub(super) fn fit(&mut self, plan: &Plan<Reached>, lanes: usize) {
+        self.line.resize(plan.outputs * lanes, 0.0);
+        self.row.resize(plan.columns.places.len() * lanes, T::default());
+    }
 }
 
 impl<T: Mean> Work for SpreadLanes<'_, T>
@@ -75,7 +89,7 @@ where
 {
     #[inline(always)]
     fn run<const V: usize>(mut self) {
-        let Self { plan, lanes, to, out, .. } = self;
+        let Self { plan, lanes, apart, to, out, .. } = self;
         let mut last = None;
         for row in &plan.rows.places {
             if last != Some(&row.readers) {
@@ -83,10 +97,10 @@ where
                 self.slide();
                 last = Some(&row.readers);
             }
-            for (column, different) in plan.columns.numbered() {
-                let elements = &self.row[different * lanes..][..lanes];
+            for column in &plan.columns.places {
+                let elements = &self.lines.row[column.different * lanes..][..lanes];
                 // SAFETY: lanes of the block, whose task this is.
-                let column = unsafe { out.run(to + row.at + column.at, lanes) };
+                let column = unsafe { out.run(to + (row.at + column.at) * apart as isize, lanes) };
                 in_tiles!(two, size_of::<T>(), lanes, lanes, true, |at, L| {
                     // SAFETY: both have as many lanes.
                     let tile: [T; L] = unsafe { load_tile(elements, at) };
@@ -104,12 +118,14 @@ where
     /// Sums rows into the line.
     #[inline(always)]
     fn fold(&mut self, rows: &[usize]) {
-        let Self { plan, source: Source { data, from, rows: starts, step }, lanes, .. } = *self;
-        for (o, line) in self.line.chunks_exact_mut(lanes).enumerate() {
+        let Self { plan, source: Source { data, from, rows: starts, step }, lanes, apart, .. } =
+            *self;
+        for (o, line) in self.lines.line.chunks_exact_mut(lanes).enumerate() {
             in_tiles!(two, size_of::<f64>(), lanes, lanes, true, |at, L| {
                 let mut sums = [0.0f64; L];
                 for &row in rows {
-                    let start = from.wrapping_add_signed(starts[row] + o as isize * step);
+                    let start = (starts[row] + o as isize * step) * apart as isize;
+                    let start = from.wrapping_add_signed(start);
                     let (elements, factor) = (&data[start + at..][..L], plan.factors(row)[o]);
                     for l in 0..L {
                         sums[l] += <f64 as Accumulator<T>>::load(elements[l]) * factor;
@@ -128,16 +144,16 @@ where
         let scale = <f64 as Accumulator<T>>::scale(plan.divisor);
         let columns = &plan.columns;
         let mut done = 0;
-        for (column, different) in columns.numbered() {
-            if different < done {
+        for column in &columns.places {
+            if column.different < done {
                 continue;
             }
             done += 1;
-            let row = &mut self.row[different * lanes..][..lanes];
+            let row = &mut self.lines.row[column.different * lanes..][..lanes];
             in_tiles!(two, size_of::<f64>(), lanes, lanes, true, |at, L| {
                 let mut sums = [0.0f64; L];
                 for &o in columns.readers(column) {
-                    let tap = &self.line[o * lanes + at..][..L];
+                    let tap = &self.lines.line[o * lanes + at..][..L];
                     for l in 0..L {
                         sums[l] += tap[l];
                     }

@@ -264,6 +264,71 @@ pub(crate) unsafe fn store_tile<T, const L: usize>(slice: &mut [T], at: usize, t
     unsafe { slice.as_mut_ptr().add(at).cast::<[T; L]>().write_unaligned(tile) }
 }
 
+/// Writes the columns of a square of `N` elements a side as rows: `to[j*steps[1] + i] =
+/// from[i*steps[0] + j]`, from memory to memory.
+///
+/// # Safety
+/// `from` and `to` are the first elements of such rows, `N` of which may be read and written.
+#[inline(always)]
+pub(crate) unsafe fn turn<T: Copy, const N: usize>(
+    (from, to): (*const T, *mut T),
+    steps: [isize; 2],
+) {
+    #[cfg(target_arch = "x86_64")]
+    if const { N * size_of::<T>() == 16 } {
+        use std::arch::x86_64::{__m128i, _mm_loadu_si128, _mm_setzero_si128, _mm_storeu_si128};
+        // SAFETY: SSE2 is part of x86-64; the caller's promise.
+        unsafe {
+            let mut rows = [_mm_setzero_si128(); N];
+            for i in 0..N {
+                rows[i] = _mm_loadu_si128(from.offset(i as isize * steps[0]).cast::<__m128i>());
+            }
+            for _ in 0..const { N.ilog2() } {
+                let halves = rows;
+                for i in 0..N / 2 {
+                    [rows[2 * i], rows[2 * i + 1]] = unpacked::<T>(halves[i], halves[i + N / 2]);
+                }
+            }
+            for j in 0..N {
+                _mm_storeu_si128(to.offset(j as isize * steps[1]).cast::<__m128i>(), rows[j]);
+            }
+        }
+        return;
+    }
+    // SAFETY: the caller's promise.
+    unsafe {
+        let mut rows = [from.cast::<[T; N]>().read_unaligned(); N];
+        for i in 1..N {
+            rows[i] = from.offset(i as isize * steps[0]).cast::<[T; N]>().read_unaligned();
+        }
+        for (j, column) in transposed(rows).into_iter().enumerate() {
+            to.offset(j as isize * steps[1]).cast::<[T; N]>().write_unaligned(column);
+        }
+    }
+}
+
+/// Elements of both in turn: the first half of each, and the second.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+fn unpacked<T>(
+    even: std::arch::x86_64::__m128i,
+    odd: std::arch::x86_64::__m128i,
+) -> [std::arch::x86_64::__m128i; 2] {
+    use std::arch::x86_64::{
+        _mm_unpackhi_epi8, _mm_unpackhi_epi16, _mm_unpackhi_epi32, _mm_unpacklo_epi8,
+        _mm_unpacklo_epi16, _mm_unpacklo_epi32,
+    };
+    // SAFETY: SSE2 is part of x86-64.
+    unsafe {
+        match const { size_of::<T>() } {
+            1 => [_mm_unpacklo_epi8(even, odd), _mm_unpackhi_epi8(even, odd)],
+            2 => [_mm_unpacklo_epi16(even, odd), _mm_unpackhi_epi16(even, odd)],
+            4 => [_mm_unpacklo_epi32(even, odd), _mm_unpackhi_epi32(even, odd)],
+            _ => unreachable!("elements of eight bytes are not turned in rounds"),
+        }
+    }
+}
+
 /// The columns of a square, as rows. Its side is a power of two.
 ///
 /// As often as the side is two to a power, the first half of the rows is interleaved with the
@@ -302,22 +367,11 @@ pub(crate) fn transposed<T: Copy, const N: usize>(rows: [[T; N]; N]) -> [[T; N];
 fn interleaved<T: Copy, const N: usize>(even: [T; N], odd: [T; N]) -> [[T; N]; 2] {
     #[cfg(target_arch = "x86_64")]
     if const { size_of::<[T; N]>() == 16 } {
-        use std::arch::x86_64::{
-            __m128i, _mm_unpackhi_epi8, _mm_unpackhi_epi16, _mm_unpackhi_epi32, _mm_unpacklo_epi8,
-            _mm_unpacklo_epi16, _mm_unpacklo_epi32,
-        };
         // The compiler would move single elements.
-        // SAFETY: SSE2 is part of x86-64; the elements are a vector, whose bits are moved and not
-        // looked at.
+        // SAFETY: the elements are a vector, whose bits are moved and not looked at.
         return unsafe {
-            let [a, b]: [__m128i; 2] = std::mem::transmute_copy(&[even, odd]);
-            let turns = match const { size_of::<T>() } {
-                1 => [_mm_unpacklo_epi8(a, b), _mm_unpackhi_epi8(a, b)],
-                2 => [_mm_unpacklo_epi16(a, b), _mm_unpackhi_epi16(a, b)],
-                4 => [_mm_unpacklo_epi32(a, b), _mm_unpackhi_epi32(a, b)],
-                _ => unreachable!("elements of eight bytes are not turned in rounds"),
-            };
-            std::mem::transmute_copy(&turns)
+            let [a, b]: [std::arch::x86_64::__m128i; 2] = std::mem::transmute_copy(&[even, odd]);
+            std::mem::transmute_copy(&unpacked::<T>(a, b))
         };
     }
     let mut turns = [even, odd];

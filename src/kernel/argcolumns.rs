@@ -24,6 +24,17 @@ pub(super) fn is_for(axis: &Axis, rows: usize) -> bool {
     rows * kernel < rows * new + OUT_OF_ORDER * kernel
 }
 
+/// Whether planes of so many elements are best gathered to be lanes first: small ones, the more so the more
+/// elements a vector has, under windows that have at most half of their columns in common with the next.
+pub(super) fn gathers(axis: &Axis, volume: usize, element: usize) -> bool {
+    const SMALL: usize = 12800;
+    let apart = match axis.rule {
+        Rule::Sliding { kernel, stride, .. } => 2 * stride >= kernel.min(axis.len()),
+        _ => true,
+    };
+    apart && volume.saturating_mul(element * element) <= SMALL
+}
+
 /// Finds the best of every window, all of which have elements.
 pub(super) struct BestOfColumns<'a, T, P> {
     pub(super) src: &'a [T],

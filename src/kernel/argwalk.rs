@@ -8,6 +8,7 @@ use std::ops::Range;
 
 use super::Target;
 use super::ahead::AHEAD;
+use super::argcolumns;
 use super::fold::Fold;
 use super::grid::Part;
 use super::planes::offsets;
@@ -49,6 +50,13 @@ pub(crate) fn pool<T: Element, P: Position>(
         P::fits(problem.grid.rows.kernel * problem.grid.columns.len + 2 * VECTOR_BYTES)
     };
     let Some(mut problem) = problem.filter(fits) else { return false };
+    let volume: usize = geometry.pooled().iter().map(|(_, axis)| axis.len()).product();
+    let many =
+        volume.saturating_mul(VECTOR_BYTES / size_of::<T>()) <= input.shape().iter().product();
+    let columns = geometry.pooled().last().map(|(_, axis)| axis);
+    if many && columns.is_some_and(|axis| argcolumns::gathers(axis, volume, size_of::<T>())) {
+        return false;
+    }
     problem.band = band::<T::Ordered, P>(&problem);
     let problem = &problem;
     let bands = problem.bands();

@@ -1,8 +1,10 @@
 //! Which results are computed together: the lanes of a [`plan`](super::plan), and whether planes are
 //! gathered to be lanes.
 
+use super::argcolumns;
 use super::line::{LONG, Levels};
 use super::plan::{Free, Pooled, Traits};
+use super::tile::VECTOR_BYTES;
 use crate::geometry::Dims;
 use crate::window::{Axis, Rule};
 
@@ -13,7 +15,7 @@ const GATHER_BYTES: [usize; 2] = [256 << 10, 1 << 20];
 /// Rows of at least this many bytes for every column of a window of up to three columns, or of
 /// more, or of this many for any window, are swept as they are: a row takes as long as a vector,
 /// however little it has of one, and the longer the longer the window.
-const LONG_ROW_BYTES: [usize; 3] = [16, 24, 168];
+const LONG_ROW_BYTES: [usize; 3] = [24, 24, 168];
 
 /// Lanes of a block of gathered planes: bytes of whole vectors, or several of a narrow one. More
 /// than one where the block stays in a first-level cache, as a band takes long to list.
@@ -66,7 +68,7 @@ pub(super) fn choose_lanes(
     columns: &Pooled<'_>,
     row_bytes: usize,
     [volume, outputs]: [usize; 2],
-    Traits { element, line_element, vector, direct, turns, .. }: Traits,
+    Traits { element, line_element, vector, direct, windows, turns, .. }: Traits,
 ) -> (Free, usize, bool) {
     if let Some(at) = free.iter().position(is_lanes) {
         let lanes = free.remove(at);
@@ -78,9 +80,12 @@ pub(super) fn choose_lanes(
         Rule::Sliding { stride: 4, .. } => direct && element < 4,
         _ => false,
     };
-    // Little gains by lanes where results are few beside the elements that would be gathered.
+    // Little gains by lanes where results are few beside the elements that would be gathered, and rows
+    // fill vectors.
     let alone = !strided
-        && (turns && lie_apart(columns.axis, element)
+        && (turns
+            && lie_apart(columns.axis, element)
+            && columns.axis.len() * element >= VECTOR_BYTES
             || volume >= FEW[usize::from(!direct)].saturating_mul(outputs));
     let taps = columns.axis.max_count();
     let [short, longer, most] = LONG_ROW_BYTES;
@@ -93,7 +98,8 @@ pub(super) fn choose_lanes(
         false => 2 * columns.axis.outputs() >= vector,
     };
     let long = long && strided;
-    let own_lanes = columns.input == 1 && (long || alone);
+    let small = windows && argcolumns::gathers(columns.axis, volume, element);
+    let own_lanes = columns.input == 1 && (long || alone) && !small;
     let elements = volume.saturating_add(outputs);
     let block = (GATHER_LANE_BYTES / element).max(1);
     let plane_bytes = elements.saturating_mul(element);

@@ -60,19 +60,19 @@ impl Listing<'_, '_> {
         (Place { lanes, input, output }, outputs)
     }
 
-    /// Lanes of a block: the last one may have fewer.
+    /// Lanes of a block: the last one has all that are left.
     fn lanes(&self, block: usize) -> usize {
         let plan = self.plan;
-        let first = block % plan.lanes.len.div_ceil(plan.lane_block) * plan.lane_block;
-        plan.lane_block.min(plan.lanes.len - first)
+        let block = block % plan.lane_blocks;
+        let rest = plan.lanes.len - block * plan.lane_block;
+        if block + 1 == plan.lane_blocks { rest } else { plan.lane_block }
     }
 
     /// Offsets of a block's first element in the input and the output.
     pub(super) fn locate(&self, block: usize) -> (usize, isize) {
         let plan = self.plan;
-        let lane_blocks = plan.lanes.len.div_ceil(plan.lane_block);
-        let first_lane = (block % lane_blocks) * plan.lane_block;
-        let mut rest = block / lane_blocks;
+        let first_lane = block % plan.lane_blocks * plan.lane_block;
+        let mut rest = block / plan.lane_blocks;
         let mut at = first_lane as isize * plan.lanes.input;
         let mut out_at = first_lane as isize * plan.lanes.output;
         for axis in plan.free.iter().rev() {

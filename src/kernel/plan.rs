@@ -183,6 +183,8 @@ pub(crate) struct Plan<'g> {
     pub(crate) lanes: Free,
     /// Lanes that are swept together.
     pub(crate) lane_block: usize,
+    /// Blocks of that many lanes, of which the last may have fewer, or more where no line holds them.
+    pub(crate) lane_blocks: usize,
     /// Whether blocks of lanes are gathered into scratch and scattered from it.
     pub(crate) gathered: bool,
     pub(crate) chunks: SmallVec<[Chunk; 1]>,
@@ -245,9 +247,11 @@ impl<'g> Plan<'g> {
         let scan = Scan::new(&rows, traits.overlap).filter(|_| traits.scans);
         let scan_bytes = SCAN_BYTES[usize::from(has_lanes(&free, 2))];
         let row_bytes = scan.map_or(LINE_BYTES, |scan| scan_bytes / scan.rows);
+        let rows_at_once: usize = rows.iter().map(|row| row.axis.max_count()).product();
+        let windows = traits.windows && argcolumns::is_for(columns.axis, rows_at_once);
+        let traits = Traits { windows, ..traits };
         let (lanes, lane_block, gathered) =
             choose_lanes(&mut free, &columns, row_bytes, [volume, outputs], traits);
-        let rows_at_once: usize = rows.iter().map(|row| row.axis.max_count()).product();
         let whole = match lanes.len {
             1 => {
                 traits.direct
@@ -256,12 +260,10 @@ impl<'g> Plan<'g> {
                     && (columns.input, columns.output) == (1, 1)
             }
             _ => {
-                !gathered
-                    && lane_block * traits.element >= VECTOR_BYTES
-                    && !has_empty
+                let own = !gathered
                     && (traits.direct && share_nothing(columns.axis)
-                        || traits.frequent && overlap(columns.axis, rows_at_once)
-                        || traits.windows && argcolumns::is_for(columns.axis, rows_at_once))
+                        || traits.frequent && overlap(columns.axis, rows_at_once));
+                lane_block * traits.element >= VECTOR_BYTES && !has_empty && (own || windows)
             }
         };
         let direct = whole
@@ -269,7 +271,11 @@ impl<'g> Plan<'g> {
             && rows.iter().all(|row| row.rows.iter().all(|row| row.taps.count > 0))
             && scan.is_none();
         // Lanes are cut for the line's sake alone: parts of columns are not next to one another.
-        let lane_block = if direct { lanes.len } else { lane_block };
+        let lane_block = if direct && !gathered { lanes.len } else { lane_block };
+        let lane_blocks = match direct && gathered {
+            true => (lanes.len / lane_block).max(1),
+            false => lanes.len.div_ceil(lane_block),
+        };
         let column_bytes = traits.line_element * lane_block;
         let line_bytes = if scan.is_some() { scan_bytes } else { LINE_BYTES };
         let capacity = if direct { usize::MAX } else { row_bytes / column_bytes };
@@ -328,6 +334,7 @@ impl<'g> Plan<'g> {
             columns,
             lanes,
             lane_block,
+            lane_blocks,
             gathered,
             chunks,
             pitch,
@@ -385,7 +392,7 @@ impl<'g> Plan<'g> {
     /// Blocks of lanes over all free axes.
     pub(crate) fn blocks(&self) -> usize {
         let free: usize = self.free.iter().map(|axis| axis.len).product();
-        free * self.lanes.len.div_ceil(self.lane_block)
+        free * self.lane_blocks
     }
 
     /// Output rows of a plane.

@@ -53,17 +53,19 @@ where
     let outputs: usize = geometry.pooled().iter().map(|(_, axis)| axis.outputs()).product();
     let rows: Vec<isize> = (0..outputs).step_by(plan.outputs).map(|row| row as isize).collect();
     let most = VECTOR_BYTES / size_of::<T>();
-    let cuts = all.div_ceil(most);
+    // The last block has what is left over beside its own: a few lanes take as long as many.
+    let cuts = (all / most).max(1);
     let blocks = volume(&free) * cuts;
     let tasks = execution.tasks(bytes).min(blocks);
     let (out, level) = (large.shared(), execution.chosen_level());
     execution.run(tasks, |task| {
         let lines = &mut Lines::default();
-        let gathered = &mut vec![T::default(); outputs * most][..];
-        let results = &mut vec![MaybeUninit::uninit(); len * most][..];
+        let gathered = &mut vec![T::default(); outputs * 2 * most][..];
+        let results = &mut vec![MaybeUninit::uninit(); len * 2 * most][..];
         for block in task * blocks / tasks..(task + 1) * blocks / tasks {
-            let first = block % cuts * most;
-            let lanes = most.min(all - first);
+            let cut = block % cuts;
+            let first = cut * most;
+            let lanes = if cut + 1 == cuts { all - first } else { most };
             let mut at = offsets(&free, block / cuts);
             for i in 0..at.len() {
                 at[i] += first as isize * steps[i];

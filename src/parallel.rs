@@ -55,7 +55,7 @@ impl Default for Execution<'_> {
 impl<'p> Execution<'p> {
     /// A call that moves fewer bytes of input and output than this, and has no more to do than that
     /// takes, stays on its thread: to wake another one would cost more than the work.
-    pub const MIN_PARALLEL_BYTES: usize = 512 << 10;
+    pub const MIN_PARALLEL_BYTES: usize = 256 << 10;
 
     /// Everything on the calling thread.
     #[must_use]

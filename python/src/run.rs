@@ -15,7 +15,7 @@ use crate::threads::with_execution;
 const HOLD_BYTES: usize = 32 << 10;
 
 /// Below this many bytes threads are not worth starting, even if every result is slow to come by.
-const SHARED_BYTES: usize = Execution::MIN_PARALLEL_BYTES / 2;
+const SHARED_BYTES: usize = Execution::MIN_PARALLEL_BYTES / 4;
 
 /// What every job has: the array it reads and the one it writes.
 pub(crate) struct Call<'a, 'py> {

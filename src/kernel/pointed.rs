@@ -121,10 +121,6 @@ impl Pointed {
         match self.plane[..] {
             [] | [_] => {
                 let step = self.plane.first().map_or(1, |&(_, [step])| step);
-                if (lane_step, step) == (0, 1) {
-                    // The loop of small planes, without what others need.
-                    return self.checked(run, skips, |i, element| visit(i, at + element as isize));
-                }
                 self.checked(run, skips, |i, element| {
                     visit(i, at + (i * lane_step) as isize + element as isize * step);
                 })

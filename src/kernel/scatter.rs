@@ -1,5 +1,7 @@
 //! Elements put at positions of a plane, and taken from there.
 
+use std::mem::MaybeUninit;
+
 use super::clear::{clear, clear_all, touch};
 use super::disjoint::{Disjoint, Put};
 use super::overlapping::Overlapping;
@@ -194,7 +196,10 @@ impl<T: Copy + Default + Send + Sync, M: Meet<T>> Scatter<'_, T, M> {
     /// Writes elements straight to the block's planes, which may be clear already. Returns whether
     /// elements have met there that must be joined instead.
     fn write(&self, block: Block<3>, is_clear: bool) -> Result<bool, PoolError> {
-        let Self { pointed, indices, out, skips, meet, .. } = *self;
+        let Self { pointed, indices, out, skips, .. } = *self;
+        if block.lanes == 1 && pointed.is_in_order() {
+            return self.write_in_order(block, is_clear);
+        }
         if !is_clear || !pointed.planes.are_cut() {
             for runs in pointed.runs(block) {
                 for (at, _) in runs.each() {
@@ -212,15 +217,47 @@ impl<T: Copy + Default + Send + Sync, M: Meet<T>> Scatter<'_, T, M> {
                 // SAFETY: an element of the block, as `placed` has checked.
                 let slot = unsafe { &mut out.run(at, 1)[0] };
                 // SAFETY: cleared above, or before.
-                let there = unsafe { slot.assume_init_read() };
-                let joined = meet.onto(there, elements[i]);
-                met |= joined.is_none();
-                slot.write(joined.unwrap_or_default());
+                met |= unsafe { self.put_onto(slot, elements[i]) };
             })?;
             meets |= met;
             Ok(())
         })?;
         Ok(meets)
+    }
+
+    /// The same for one plane of neighbours: small ones are so many that what others need takes longer.
+    #[inline(always)]
+    fn write_in_order(&self, block: Block<3>, is_clear: bool) -> Result<bool, PoolError> {
+        let Self { pointed, indices, out, skips, .. } = *self;
+        let [at, from, beside] = block.at;
+        let len = pointed.walk.first().map_or(1, |&(len, _)| len);
+        let elements = self.elements(beside, len);
+        let positions = &indices.data()[indices.origin().wrapping_add_signed(from)..][..len];
+        // SAFETY: a plane of this task's own.
+        let plane = unsafe { out.run(at, pointed.volume) };
+        if is_clear {
+            touch(plane)
+        } else {
+            clear(plane)
+        }
+        let mut meets = false;
+        pointed.checked(positions, skips, |i, element| {
+            // SAFETY: cleared above, or before.
+            meets |= unsafe { self.put_onto(&mut plane[element], elements[i]) };
+        })?;
+        Ok(meets)
+    }
+
+    /// Joins an element with what is there; gives whether it cannot be, and is lost.
+    ///
+    /// # Safety
+    /// There is something.
+    #[inline(always)]
+    unsafe fn put_onto(&self, slot: &mut MaybeUninit<T>, element: T) -> bool {
+        // SAFETY: the caller's promise.
+        let joined = self.meet.onto(unsafe { slot.assume_init_read() }, element);
+        slot.write(joined.unwrap_or_default());
+        joined.is_none()
     }
 
     /// Joins elements in `sums`, which holds none and grows to the block.

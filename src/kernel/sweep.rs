@@ -31,14 +31,16 @@ pub(crate) fn pool<T: Copy + Send + Sync + Default, K: Kernel<T>>(
     if elements == 0 {
         return;
     }
-    let plan = Plan::new(geometry, divisor, input.strides(), output, kernel.traits());
+    let traits = kernel.traits();
+    let plan = Plan::new(geometry, divisor, input.strides(), output, traits);
     let volume: usize = geometry.input_shape().iter().product();
     let rows = plan.output_rows();
     // Gathered planes are swept as a whole.
     let grain = if plan.gathered { plan.chunks.len() * rows } else { 1 };
     let grains = plan.blocks() * plan.chunks.len() * rows / grain;
     let size = size_of::<T>();
-    let result = if plan.direct { size } else { size.max(RESULT_BYTES) };
+    let direct = plan.direct && !traits.windows;
+    let result = if direct { size } else { size.max(RESULT_BYTES) };
     let bytes = volume.saturating_mul(size).saturating_add(elements.saturating_mul(result));
     let tasks = execution.tasks(bytes).min(grains);
     let streams = execution.streams((volume + elements).saturating_mul(size));

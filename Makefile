@@ -127,7 +127,7 @@ builds: $(STAMPS)/tools
 	$(STEP) run "compile tests, fuzz targets and wheel" sh tools/at_once.sh \
 		"cargo test --quiet --package poolnd --all-features --no-run" \
 		"CARGO_TARGET_DIR=target/fuzz $(BASE) tools/fuzz.py 0" \
-		".venv/bin/maturin build --quiet --release --out $(WHEELS)"
+		".venv/bin/maturin build --quiet --release --compression-level 9 --out $(WHEELS)"
 
 crate:
 	$(STEP) run "cargo test" cargo test --package poolnd --all-features
@@ -155,7 +155,7 @@ $(STAMPS)/tools: requirements-dev.txt
 
 $(STAMPS)/wheel: $(RUST) $(PACKAGE) pyproject.toml README.md LICENSE $(STAMPS)/tools
 	@rm -rf $(WHEELS)
-	$(STEP) run "release wheel" .venv/bin/maturin build --release --out $(WHEELS)
+	$(STEP) run "release wheel" .venv/bin/maturin build --release --compression-level 9 --out $(WHEELS)
 	@touch $@
 
 $(STAMPS)/installed: $(STAMPS)/wheel

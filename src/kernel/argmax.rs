@@ -28,9 +28,15 @@ pub(crate) struct ArgMax<P> {
     pub(crate) level: Level,
 }
 
-/// Whether small windows of lanes have a kernel: not for distances that hardly any window has.
+/// Whether distances in windows are usually of `P`: others are of windows so far apart in memory that
+/// hardly anybody has them.
+const fn are_usual<T, P>() -> bool {
+    size_of::<P>() <= size_of::<u32>() || size_of::<P>() <= size_of::<T>()
+}
+
+/// Whether small windows of lanes have a kernel.
 const fn is_direct<T: Element, P>() -> bool {
-    T::FREQUENT && (size_of::<P>() <= size_of::<u32>() || size_of::<P>() <= size_of::<T>())
+    T::FREQUENT && are_usual::<T, P>()
 }
 
 /// Folded rows: values, and positions beside them.
@@ -146,6 +152,8 @@ struct FoldRows<'a, T: Element, P> {
 }
 
 impl<T: Element, P: Position> Work for FoldRows<'_, T, P> {
+    const LONGEST: bool = are_usual::<T, P>();
+
     #[inline(always)]
     fn run<const V: usize>(self) {
         let Self { src, band, line, len } = self;
@@ -204,6 +212,8 @@ struct BestOfRuns<'a, T: Element, P, const S: usize> {
 }
 
 impl<T: Element, P: Position, const S: usize> Work for BestOfRuns<'_, T, P, S> {
+    const LONGEST: bool = are_usual::<T, P>();
+
     #[inline(always)]
     fn run<const V: usize>(self) {
         for row in &self.band.rows {

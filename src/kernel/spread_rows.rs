@@ -189,14 +189,20 @@ where
                     *element = <f64 as Accumulator<T>>::finish(sum, scale);
                 }
             }
-            Windows::Groups { stride: 1, taps, .. } => sum_groups(line, *taps, scale, row),
             &Windows::Groups { stride, wide, taps, .. } => {
-                sum_groups(line, taps, scale, wide_sums);
-                if wide < stride {
-                    sum_groups(&line[1..], taps - 1, scale, sums);
+                // The first columns of groups, and the others if there are any.
+                for (first, taps) in [(0, taps), (1, taps - 1)] {
+                    let groups = match first {
+                        0 if stride == 1 => &mut *row,
+                        0 => &mut *wide_sums,
+                        _ if wide < stride => &mut *sums,
+                        _ => break,
+                    };
+                    sum_groups(&line[first..], taps, scale, groups);
                 }
                 let column = |i: usize| if i < wide { &wide_sums[..] } else { &sums[..] };
                 match stride {
+                    1 => {}
                     2 => interleave([column(0), column(1)], row),
                     3 => interleave([column(0), column(1), column(2)], row),
                     4 => interleave([column(0), column(1), column(2), column(3)], row),

@@ -391,6 +391,9 @@ pub(crate) trait Work: Sized {
     /// may be dispatched there.
     const FOR_ALL: bool = true;
 
+    /// Whether it is compiled for the longest vectors too. What hardly anybody needs takes shorter ones.
+    const LONGEST: bool = true;
+
     /// Does it with vectors of `V` bytes. Implementations are `#[inline(always)]`, and so is all they
     /// call that is hot.
     fn run<const V: usize>(self);
@@ -438,9 +441,14 @@ pub(crate) fn dispatch<W: Work>(level: Level, work: W) {
             unsafe { work.run_avx2() }
         }
         #[cfg(target_arch = "x86_64")]
-        Level::Avx512 => {
+        Level::Avx512 if const { W::LONGEST } => {
             // SAFETY: as above.
             unsafe { work.run_avx512() }
+        }
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx512 => {
+            // SAFETY: as above; the features are among those.
+            unsafe { work.run_avx2() }
         }
     }
 }

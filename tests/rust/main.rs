@@ -16,6 +16,7 @@ mod hostile;
 mod lanes;
 mod large;
 mod layout;
+mod many_planes;
 #[cfg(feature = "ndarray")]
 mod ndarray;
 mod padding;

@@ -47,8 +47,6 @@ mod lanes;
 mod line;
 mod listing;
 #[allow(unsafe_code)]
-pub(crate) mod overlapping;
-#[allow(unsafe_code)]
 mod pairs;
 #[allow(unsafe_code)]
 mod pairwise;

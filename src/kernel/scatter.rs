@@ -4,7 +4,6 @@ use std::mem::MaybeUninit;
 
 use super::clear::{clear, clear_all, touch};
 use super::disjoint::{Disjoint, Put};
-use super::overlapping::Overlapping;
 use super::planes::Block;
 use super::pointed::{Pointed, Runs};
 use super::streamed::{Run, Streamed};
@@ -43,12 +42,6 @@ pub(crate) trait Meet<T>: Copy + Send + Sync {
     /// # Safety
     /// As for [`Self::load_tile`].
     unsafe fn finish_tile<const L: usize>(self, sums: [Self::Sum; L]) -> [T; L];
-
-    /// Joins the elements of a plane whose windows overlap, row by row; gives whether its windows are
-    /// those. What is written is wrong if not.
-    fn join_rows(self, _level: Level, _windows: Overlapping, _plane: Plane<'_, T>) -> bool {
-        false
-    }
 }
 
 /// Elements of a plane, in C order, and their positions in another one.
@@ -59,22 +52,6 @@ pub(crate) struct Plane<'a, T> {
     pub(crate) out: Shared<T>,
     /// The first element of the other plane in `out`.
     pub(crate) at: isize,
-}
-
-/// Windows whose planes are written row by row.
-#[derive(Debug)]
-enum Windows {
-    Disjoint(Disjoint),
-    Overlapping(Overlapping),
-}
-
-impl Windows {
-    /// What lengths of a plane and of its outputs suggest; the likeliest first.
-    fn suggested(plane: &[usize], outputs: &[usize]) -> Vec<Self> {
-        let disjoint = Disjoint::new(plane, outputs).map(Self::Disjoint);
-        let overlapping = Overlapping::suggested(plane, outputs).map(Self::Overlapping);
-        disjoint.into_iter().chain(overlapping).collect()
-    }
 }
 
 /// Elements that are loaded before they are joined, and how many fewer are worth a call.
@@ -106,8 +83,8 @@ pub(crate) fn scatter<T: Copy + Default + Send + Sync, M: Meet<T>>(
     let lengths = |shape: &[usize]| axes.iter().map(|&axis| shape[axis]).collect::<Dims<_>>();
     let level = execution.chosen_level();
     let suggested = match pointed.is_in_order() && level.is_for_all() {
-        true => Windows::suggested(&lengths(target.shape()), &lengths(indices.shape())),
-        false => Vec::new(),
+        true => Disjoint::new(&lengths(target.shape()), &lengths(indices.shape())),
+        false => None,
     };
     // Lanes of other blocks lie between those of a block.
     let is_clear = target.is_zeroed() || pointed.planes.are_cut();
@@ -122,16 +99,16 @@ pub(crate) fn scatter<T: Copy + Default + Send + Sync, M: Meet<T>>(
     // windows that were not those of a plane are not those of the next.
     let start = || {
         let streamed = Streamed::new(level, streams);
-        (Vec::new(), Vec::new(), false, &suggested[..], streamed)
+        (Vec::new(), Vec::new(), false, suggested.as_ref(), streamed)
     };
     pointed.planes.each(execution, pointed.bytes, start, |state, block| {
         let (sums, loaded, meets, windows, streamed) = state;
         let mut is_clear = is_clear;
-        while let Some((first, others)) = windows.split_first().filter(|_| block.lanes == 1) {
-            if scatter.put(level, first, block, streamed) {
+        if let Some(suggested) = *windows {
+            if scatter.put(level, suggested, block, streamed) {
                 return Ok(());
             }
-            (*windows, is_clear) = (others, false);
+            (*windows, is_clear) = (None, false);
         }
         if !*meets {
             *meets = scatter.write(block, is_clear)?;
@@ -165,7 +142,7 @@ impl<T: Copy + Default + Send + Sync, M: Meet<T>> Scatter<'_, T, M> {
     fn put(
         &self,
         level: Level,
-        windows: &Windows,
+        windows: &Disjoint,
         block: Block<3>,
         streamed: &mut Streamed<T>,
     ) -> bool {
@@ -175,21 +152,14 @@ impl<T: Copy + Default + Send + Sync, M: Meet<T>> Scatter<'_, T, M> {
         let first = indices.origin().wrapping_add_signed(from);
         let (elements, positions) = (self.elements(beside, len), &indices.data()[first..][..len]);
         let mut done = false;
-        // Copying takes longer than it saves where rows are read again before the next is done.
-        let disjoint = matches!(windows, Windows::Disjoint(_));
-        let run = disjoint.then_some(Run { at, len: pointed.volume });
+        let run = Run { at, len: pointed.volume };
         let put = |out| {
             let plane = Plane { elements, positions, out, at };
-            match windows {
-                Windows::Disjoint(windows) => {
-                    dispatch(level, Put { windows, meet, plane, done: &mut done });
-                }
-                Windows::Overlapping(windows) => done = meet.join_rows(level, *windows, plane),
-            }
+            dispatch(level, Put { windows, meet, plane, done: &mut done });
         };
         // SAFETY: a plane of this task's own, of which all is written: by this if its windows are
         // those, and anew if they are not.
-        unsafe { streamed.fill(out, run, put) };
+        unsafe { streamed.fill(out, Some(run), put) };
         done
     }
 

@@ -6,14 +6,12 @@ use super::{Tensor, check_planes, check_shape, check_shapes};
 use crate::element::{Element, Mean, Ordered, Position};
 use crate::kernel::argmax::ArgMax;
 use crate::kernel::argwalk;
-use crate::kernel::overlapping::{Overlapping, Summed};
-use crate::kernel::scatter::{Meet, Plane, scatter};
+use crate::kernel::scatter::{Meet, scatter};
 use crate::kernel::{fold, pool};
 use crate::reduce::{Divisor, Maximum};
-use crate::simd::dispatch;
 use crate::sums::Accumulator;
 use crate::view::Shared;
-use crate::{Execution, Geometry, Level, PoolError, View, ViewMut};
+use crate::{Execution, Geometry, PoolError, View, ViewMut};
 
 /// The largest element of every window; NaN if the window has one.
 ///
@@ -179,17 +177,6 @@ impl<T: Element, A: Accumulator<T>> Meet<T> for Added<A> {
     unsafe fn finish_tile<const L: usize>(self, sums: [A; L]) -> [T; L] {
         // SAFETY: the caller's promise.
         unsafe { A::finish_tile(sums, [A::scale(1); L]) }
-    }
-
-    fn join_rows(self, level: Level, windows: Overlapping, plane: Plane<'_, T>) -> bool {
-        let mut done = false;
-        // The places of windows take 32 bits: smaller sums would need more vectors for those.
-        if const { A::COMMON && size_of::<A>() >= size_of::<i32>() }
-            && windows.fills(size_of::<T>())
-        {
-            dispatch(level, Summed { windows, plane, sum: self.0, done: &mut done });
-        }
-        done
     }
 }
 

@@ -254,6 +254,13 @@ impl<T: Copy + Default + Send + Sync, M: Meet<T>> Scatter<'_, T, M> {
             {
                 loaded.resize(run.len(), M::NONE);
                 dispatch(level, Load { meet, elements, loaded });
+                let loaded = &loaded[..run.len()];
+                if lanes == 1 {
+                    pointed.checked(run, skips, |i, element| {
+                        sums[element] = meet.joined(sums[element], loaded[i]);
+                    })?;
+                    continue;
+                }
                 let lane = i * LOADED * lane_step;
                 pointed.checked(run, skips, |i, element| {
                     let sum = &mut sums[element * lanes + lane + i * lane_step];

@@ -6,7 +6,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median
 
@@ -14,7 +14,7 @@ import numpy as np
 
 import problem
 import reference
-from rows import ROWS, Row
+from rows import Row
 
 
 class Worker:
@@ -89,15 +89,13 @@ class Bench:
             if w.name not in self.workers
         }
 
-    def measure(
-        self, index: int, rounds: int, seconds: float, tick: Callable[[str], None]
-    ) -> Result:
-        """Compare the libraries on row `index`, then time them in alternating rounds."""
-        result = Result(ROWS[index])
+    def measure(self, row: Row, rounds: int, seconds: float, tick: Callable[[str], None]) -> Result:
+        """Compare the libraries on `row`, then time them in alternating rounds."""
+        result = Result(row)
         base, *others = self.workers.values()
-        if not self.prepare(base, index, result):
+        if not self.prepare(base, result):
             return result  # without it there are no ratios
-        ready = [base, *(w for w in others if self.prepare(w, index, result))]
+        ready = [base, *(w for w in others if self.prepare(w, result))]
         self.compare(ready, result)
         turns = [w for w in ready if w.name not in result.wrong]
         result.seconds = {w.name: [] for w in turns}
@@ -119,9 +117,9 @@ class Bench:
             result.lacks[worker.name] = reply["failed"]
             del result.seconds[worker.name]
 
-    def prepare(self, worker: Worker, index: int, result: Result) -> bool:
+    def prepare(self, worker: Worker, result: Result) -> bool:
         """Pose the row to a library; a process that died is started again for the next row."""
-        reply = worker.ask("prepare", index)
+        reply = worker.ask("prepare", asdict(result.row))
         if reply:
             result.lacks[worker.name] = reply.get("unsupported") or reply["failed"]
         if worker.process.poll() is not None:

@@ -20,6 +20,14 @@ class Row:
     layout: str = "NCHW"  # or "NHWC": the memory order, channels last
     backward: bool = False
 
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> "Row":
+        """The row whose fields went through JSON, which knows no tuples."""
+        arguments = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in fields["arguments"].items()
+        }
+        return cls(**{**fields, "shape": tuple(fields["shape"]), "arguments": arguments})
+
     @property
     def ndim(self) -> int:
         """The number of pooled axes."""

@@ -1,6 +1,6 @@
 """A library in a process of its own: one JSON request a line in, one JSON reply a line out.
 
-``{"prepare": i}`` makes the arrays of row i and pools once; ``{"answer": path}`` saves what came
+``{"prepare": row}`` makes the arrays of a row and pools once; ``{"answer": path}`` saves what came
 out; ``{"time": seconds}`` replies with the seconds of one call, from calls that take about that
 long together.
 """
@@ -13,12 +13,13 @@ import sys
 import time
 import timeit
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 import problem
 from adapters import Unsupported
-from rows import ROWS
+from rows import Row
 
 # Threads that a library keeps spinning after a call help it in its turn, so no environment variable
 # (OMP_WAIT_POLICY, KMP_BLOCKTIME, ...) forbids it; but they must not take the cores from the next
@@ -45,11 +46,11 @@ class Library:
     def __init__(self, name: str) -> None:
         self.adapter = importlib.import_module(f"adapters.{name}")
 
-    def prepare(self, index: int) -> dict[str, object]:
-        """Make row `index` and pool it once."""
+    def prepare(self, row: dict[str, Any]) -> dict[str, object]:
+        """Make the arrays of a row and pool it once."""
         self.problem = self.call = self.result = None
         gc.collect()
-        self.problem = problem.make(ROWS[index])
+        self.problem = problem.make(Row.from_json(row))
         try:
             self.call = self.adapter.build(self.problem)
             self.result = self.call()

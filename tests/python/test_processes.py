@@ -38,8 +38,8 @@ import poolnd.nn.functional as F
 
 x = np.random.default_rng(3).normal(size=(1, 1, 700, 700))  # large enough for all threads
 
-def check(want=F.max_pool2d(x[..., :32], 3)):
-    assert np.array_equal(F.max_pool2d(x, 3)[..., :10], want)
+def check(want=x[..., :699, :699].reshape(1, 1, 233, 3, 233, 3).max((3, 5))):
+    assert np.array_equal(F.max_pool2d(x, 3), want)
 
 def ends_well(child):
     deadline = time.monotonic() + 20

@@ -71,6 +71,8 @@ def window(random: Random, kind: str, spatial: tuple[int, ...]) -> dict[str, Any
     stride = tuple(choice(random, [1, min(k, 2), k]) for k in kernel)
     arguments: dict[str, Any] = {"kernel_size": kernel, "stride": stride}
     if kind == "lp":
+        if len(spatial) == 1:  # PyTorch takes no tuples there
+            arguments = {name: value[0] for name, value in arguments.items()}
         return {"norm_type": 2.0, **arguments}
     if random.random() < 0.5:
         arguments["padding"] = tuple(k // 2 for k in kernel)

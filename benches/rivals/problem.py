@@ -55,6 +55,11 @@ def numbers(random: np.random.Generator, shape: tuple[int, ...], row: Row) -> np
         values = random.integers(0, np.iinfo(dtype).max, shape, dtype, endpoint=True)
     else:
         values = random.standard_normal(shape, np.float32).astype(dtype)
+    return in_order(values, row)
+
+
+def in_order(values: np.ndarray, row: Row) -> np.ndarray:
+    """The values in the row's memory order."""
     if row.layout == "NHWC":
         return np.moveaxis(np.ascontiguousarray(np.moveaxis(values, 1, -1)), -1, 1)
     return values
@@ -69,4 +74,4 @@ def positions(row: Row, random: np.random.Generator) -> np.ndarray:
     ):
         start = np.arange(length).reshape([-1 if i == axis else 1 for i in range(len(row.shape))])
         position = position * size + start * s + random.integers(0, k, row.shape)
-    return position
+    return in_order(position, row)

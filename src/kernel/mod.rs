@@ -55,6 +55,7 @@ pub(crate) mod picked;
 mod plan;
 pub(crate) mod planes;
 mod pointed;
+mod reordered;
 #[allow(unsafe_code)]
 mod rows;
 #[allow(unsafe_code)]

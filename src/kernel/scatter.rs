@@ -6,6 +6,7 @@ use super::clear::{clear, clear_all, touch};
 use super::disjoint::{Disjoint, Put};
 use super::planes::Block;
 use super::pointed::{Pointed, Runs};
+use super::reordered::reordered;
 use super::streamed::{Run, Streamed};
 use super::tile::{in_tiles, write_tile};
 use crate::geometry::Dims;
@@ -74,6 +75,11 @@ pub(crate) fn scatter<T: Copy + Default + Send + Sync, M: Meet<T>>(
     skips: bool,
     meet: M,
 ) -> Result<(), PoolError> {
+    let (mut elements, mut positions) = (Vec::new(), Vec::new());
+    let copied = reordered(execution, axes, source, target.strides(), &mut elements)?;
+    let source = copied.as_ref().unwrap_or(source);
+    let copied = reordered(execution, axes, indices, target.strides(), &mut positions)?;
+    let indices = copied.as_ref().unwrap_or(indices);
     // Blocks need not stay in a cache where single elements are all that is read of them.
     let kept = if M::ROUNDS { size_of::<T>() + size_of::<M::Sum>() } else { 0 };
     let plane = (target.shape(), target.strides());
@@ -356,6 +362,9 @@ pub(crate) fn gather<T: Copy + Send + Sync>(
     indices: &View<'_, i64>,
     mut target: ViewMut<'_, T>,
 ) -> Result<(), PoolError> {
+    let mut ordered = Vec::new();
+    let copied = reordered(execution, axes, indices, source.strides(), &mut ordered)?;
+    let indices = copied.as_ref().unwrap_or(indices);
     let plane = (source.shape(), source.strides());
     let positions = (indices.shape(), indices.strides());
     let pointed = Pointed::new(axes, plane, positions, target.strides(), [size_of::<T>(), 0])?;

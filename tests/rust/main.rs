@@ -17,6 +17,7 @@ mod lanes;
 mod large;
 mod layout;
 mod many_planes;
+mod mixed_orders;
 #[cfg(feature = "ndarray")]
 mod ndarray;
 mod padding;

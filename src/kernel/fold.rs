@@ -11,12 +11,15 @@ use super::direct::FoldPairs;
 use super::few::{FoldFew, FoldThin};
 use super::flat::{Flat, leaves_lanes};
 use super::global::Global;
-use super::line::{Apart, Slide, Stretch};
+use super::line::{Apart, Slide};
 use super::pairwise;
+use super::parts::FoldInParts;
 use super::plan::Traits;
 use super::scales::RowScales;
 use super::scan::ScanFold;
-use super::slide::{Along, Elements, FoldInParts, FoldLevels, FoldRuns, LookForNumbers};
+use super::slide::{
+    Along, Elements, FoldLevels, FoldRuns, LookForNumbers, are_single, fold_singles, one_row,
+};
 use super::tile::{VECTOR_BYTES, in_tiles, load_checked, onto, tiles, with_lanes};
 use super::tiled::{Tiled, is_walked};
 use super::{Kernel, Rows, ScanRows, doubled, small, sweep};
@@ -191,18 +194,6 @@ impl<T: Copy + Default + Send + Sync + 'static, R: Reduce<T>> Kernel<T> for Fold
     }
 }
 
-/// The outputs of all rows, where they and what they are slid along follow one another.
-fn one_row(band: &Band, slide: &Slide<'_>) -> Option<Stretch> {
-    let ([stretch], [first, .., last]) = (slide.stretches, &band.rows[..]) else { return None };
-    let outputs = (band.rows.len() - 1) * stretch.outputs;
-    let alike = slide.rows_in_one
-        && !stretch.in_parts
-        && first.room == outputs + stretch.outputs
-        && last.out - first.out == outputs as isize
-        && band.rows.iter().all(|row| row.count == first.count);
-    alike.then_some(Stretch { outputs: outputs + stretch.outputs, ..*stretch })
-}
-
 impl<R> Fold<R> {
     /// Slides along rows of partial results, as wide as the strides allow.
     fn slide_along<T: Copy + Default + Send + Sync>(
@@ -217,10 +208,13 @@ impl<R> Fold<R> {
         R: Reduce<T>,
     {
         let &Self { reduce, level } = self;
-        let narrow = const { size_of::<T>() < 4 };
-        let apart = slide.apart(true, narrow);
         let bases = band.bases(slide.in_place);
         let along = Along { reduce, line, rows, bases, slide, out };
+        if are_single(slide) {
+            return fold_singles(&along);
+        }
+        let narrow = const { size_of::<T>() < 4 };
+        let apart = slide.apart(true, narrow);
         let alike = match slide.stretches {
             [stretch] if slide.levels.count == 0 && !rows.is_empty() => Some(stretch),
             _ => None,

@@ -51,6 +51,8 @@ mod pairs;
 #[allow(unsafe_code)]
 mod pairwise;
 #[allow(unsafe_code)]
+mod parts;
+#[allow(unsafe_code)]
 pub(crate) mod picked;
 mod plan;
 pub(crate) mod planes;

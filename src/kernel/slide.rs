@@ -5,7 +5,7 @@ use std::mem::MaybeUninit;
 
 use super::band::{Band, Bases, OutputRow};
 use super::doubled::fold_level;
-use super::line::{Apart, PARTS, Runs, Slide, Stretch, single_taps};
+use super::line::{Apart, Runs, Slide, Stretch, single_taps};
 use super::scales::{RowScales, StretchScales};
 use super::tile::{VECTOR_BYTES, Vectors, are_numbers, in_tiles, with_lanes, write_tile};
 use crate::reduce::{Reduce, combine};
@@ -336,77 +336,46 @@ impl<T: Copy + Default, R: Reduce<T>, const S: usize, const NUMBERS: bool>
     }
 }
 
-/// Reduces windows of neighbouring columns so long that independent partial results pay: they keep
-/// the adders busy, and errors small.
-pub(crate) struct FoldInParts<'a, T, R: Reduce<T>, S: Source<T, R>>(pub(crate) Along<'a, T, R, S>);
+/// Whether no two windows of neighbouring outputs are alike, as those of adaptive pooling are not, and each
+/// is one of neighbouring columns.
+pub(super) fn are_single(slide: &Slide<'_>) -> bool {
+    let is_single =
+        |one: &Stretch| (one.outputs, one.step, one.in_parts) == (1, 1, false) && one.taps > 0;
+    let one_by_one = slide.lanes == 1 && slide.levels.count == 0 && slide.stretches.len() > 1;
+    one_by_one && slide.stretches.iter().all(is_single)
+}
 
-impl<T: Copy + Default, R: Reduce<T>, S: Source<T, R>> Work for FoldInParts<'_, T, R, S> {
-    #[inline(always)]
-    fn run<const V: usize>(self) {
-        let Along { reduce, rows, bases, slide, .. } = self.0;
-        for row in rows {
-            let row = &bases.shift(row);
-            for stretch in slide.stretches.iter().filter(|stretch| stretch.in_parts) {
-                let scale = reduce.scale(slide.divisor(stretch.count, row));
-                self.window(row, stretch, scale);
+/// Reduces such windows: each has so little to do that nothing else may be asked for it.
+pub(super) fn fold_singles<T: Copy, R: Reduce<T>>(along: &Along<'_, T, R>) {
+    let &Along { reduce, line, rows, bases, slide, out } = along;
+    for row in rows {
+        let row = &bases.shift(row);
+        let (mut count, mut scale) = (0, reduce.scale(slide.divisor(0, row)));
+        for stretch in slide.stretches {
+            if stretch.count != count {
+                (count, scale) = (stretch.count, reduce.scale(slide.divisor(stretch.count, row)));
             }
+            let window = &line[row.line + stretch.start..][..stretch.taps];
+            let mut acc = window[0];
+            for &tap in &window[1..] {
+                acc = reduce.combine(acc, tap);
+            }
+            let at = row.out + stretch.output as isize * slide.out_stride;
+            // SAFETY: the sweep hands every output position to one task only.
+            let dst = unsafe { out.run(at, 1) };
+            dst[0].write(reduce.finish(acc, scale));
         }
     }
 }
 
-impl<T: Copy + Default, R: Reduce<T>, S: Source<T, R>> FoldInParts<'_, T, R, S> {
-    #[inline(always)]
-    fn window(&self, row: &OutputRow, stretch: &Stretch, scale: R::Scale) {
-        let Along { reduce, line, slide, out, .. } = self.0;
-        let lanes = slide.lanes;
-        let window = &line[row.line + stretch.start * lanes..][..stretch.taps * lanes];
-        let at = row.out + stretch.output as isize * slide.out_stride;
-        // SAFETY: the sweep hands every output position to one task only.
-        let dst = unsafe { out.run(at, lanes) };
-        if lanes == 1 {
-            let (rounds, rest) = window.as_chunks::<PARTS>();
-            let mut parts = [reduce.identity(); PARTS];
-            for round in rounds {
-                turn_by_turn();
-                for l in 0..PARTS {
-                    parts[l] = reduce.combine(parts[l], S::partial(reduce, round[l]));
-                }
-            }
-            let mut total = reduce.identity();
-            for part in parts {
-                total = reduce.combine(total, part);
-            }
-            for &item in rest {
-                total = reduce.combine(total, S::partial(reduce, item));
-            }
-            dst[0].write(reduce.finish(total, scale));
-            return;
-        }
-        let rounds = window.chunks_exact(PARTS * lanes);
-        let rest = rounds.remainder();
-        in_tiles!(one, size_of::<R::Partial>(), lanes, lanes, true, |at, L| {
-            let mut total = [reduce.identity(); L];
-            for part in 0..PARTS {
-                let mut sum = [reduce.identity(); L];
-                for round in rounds.clone() {
-                    turn_by_turn();
-                    let round = &round[part * lanes + at..][..L];
-                    for l in 0..L {
-                        sum[l] = reduce.combine(sum[l], S::partial(reduce, round[l]));
-                    }
-                }
-                for l in 0..L {
-                    total[l] = reduce.combine(total[l], sum[l]);
-                }
-            }
-            for column in rest.chunks_exact(lanes) {
-                let column = &column[at..at + L];
-                for l in 0..L {
-                    total[l] = reduce.combine(total[l], S::partial(reduce, column[l]));
-                }
-            }
-            let results = reduce.finish_tile(total, [scale; L]);
-            write_tile(&mut dst[at..], results);
-        });
-    }
+/// The outputs of all rows, where they and what they are slid along follow one another.
+pub(super) fn one_row(band: &Band, slide: &Slide<'_>) -> Option<Stretch> {
+    let ([stretch], [first, .., last]) = (slide.stretches, &band.rows[..]) else { return None };
+    let outputs = (band.rows.len() - 1) * stretch.outputs;
+    let alike = slide.rows_in_one
+        && !stretch.in_parts
+        && first.room == outputs + stretch.outputs
+        && last.out - first.out == outputs as isize
+        && band.rows.iter().all(|row| row.count == first.count);
+    alike.then_some(Stretch { outputs: outputs + stretch.outputs, ..*stretch })
 }

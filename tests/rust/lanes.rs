@@ -80,6 +80,19 @@ fn large() -> impl Iterator<Item = Problem> {
     })
 }
 
+/// Windows so long that they are reduced in parts, over fewer lanes than a vector has and over more, and
+/// single lanes whose windows are all different.
+fn in_parts() -> impl Iterator<Item = Problem> {
+    let lanes = [1, 2, 3, 5, 7, 8, 9, 15, 16, 17, 31, 33, 63, 64, 67];
+    let sizes = [(64, 1), (170, 2), (333, 5), (90, 70)];
+    let problems = lanes.into_iter().flat_map(move |lanes| sizes.map(|size| (lanes, size)));
+    problems.enumerate().map(|(i, (lanes, (columns, outputs)))| {
+        let rows = Window::adaptive(if i % 2 == 0 { 2 } else { 3 });
+        let windows = vec![(1, rows), (2, Window::adaptive(outputs))];
+        Problem { shape: vec![lanes, 3, columns], windows, divisor: Divisor::Window }
+    })
+}
+
 /// Lanes next to one another, in rows with gaps or without; or apart.
 fn outputs() -> [Layout; 3] {
     let last = || Layout::contiguous(3).moved(0, 2);
@@ -88,7 +101,7 @@ fn outputs() -> [Layout; 3] {
 
 fn maxima<T: Dtype>() {
     maxima_of::<T>(
-        small().chain(long()).chain(squares()).chain(large()),
+        small().chain(long()).chain(squares()).chain(large()).chain(in_parts()),
         &Layout::contiguous(3).moved(0, 2),
         outputs,
     );
@@ -96,7 +109,7 @@ fn maxima<T: Dtype>() {
 
 fn averages<T: Number>() {
     averages_of::<T>(
-        small().chain(long()).chain(squares()).chain(large()),
+        small().chain(long()).chain(squares()).chain(large()).chain(in_parts()),
         &Layout::contiguous(3).moved(0, 2),
         outputs,
     );

@@ -2,10 +2,12 @@
 //! gathered to be lanes.
 
 use super::argcolumns;
+use super::chunk::holds_padding;
 use super::line::{LONG, Levels};
 use super::plan::{Free, Pooled, Traits};
 use super::tile::VECTOR_BYTES;
 use crate::geometry::Dims;
+use crate::reduce::Divisor;
 use crate::window::{Axis, Rule};
 
 /// Scratch for a block of gathered planes, input and output: well inside a second-level cache, or
@@ -68,6 +70,7 @@ pub(super) fn choose_lanes(
     columns: &Pooled<'_>,
     row_bytes: usize,
     [volume, outputs]: [usize; 2],
+    divisor: Divisor,
     Traits { element, line_element, vector, direct, windows, turns, .. }: Traits,
 ) -> (Free, usize, bool) {
     if let Some(at) = free.iter().position(is_lanes) {
@@ -84,7 +87,7 @@ pub(super) fn choose_lanes(
     // fill vectors.
     let alone = !strided
         && (turns
-            && lie_apart(columns.axis, element)
+            && are_turned(columns.axis, element, divisor)
             && columns.axis.len() * element >= VECTOR_BYTES
             || volume >= FEW[usize::from(!direct)].saturating_mul(outputs));
     let taps = columns.axis.max_count();
@@ -119,11 +122,22 @@ pub(super) fn choose_lanes(
 /// Whether windows of neighbours lie so far apart on an axis that squares of them are turned, none
 /// of them clipped.
 pub(super) fn lie_apart(axis: &Axis, element: usize) -> bool {
+    are_apart(axis, element) && axis.whole_windows() == (0..axis.outputs())
+}
+
+fn are_apart(axis: &Axis, element: usize) -> bool {
     let apart = match axis.rule {
         Rule::Sliding { kernel, stride, dilation: 1, .. } => {
             kernel < LONG && stride > 2 && !(stride == 4 && element < 4)
         }
         _ => false,
     };
-    apart && axis.outputs() > 1 && axis.whole_windows() == (0..axis.outputs())
+    apart && axis.outputs() > 1
+}
+
+/// Whether they are turned where padding is in the line, or there is none: all are alike.
+fn are_turned(axis: &Axis, element: usize, divisor: Divisor) -> bool {
+    let count = |o| axis.counted(o, divisor);
+    let alike = || holds_padding(axis) && (0..axis.outputs()).all(|o| count(o) == count(0));
+    lie_apart(axis, element) || are_apart(axis, element) && alike()
 }

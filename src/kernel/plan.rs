@@ -251,7 +251,7 @@ impl<'g> Plan<'g> {
         let windows = traits.windows && argcolumns::is_for(columns.axis, rows_at_once);
         let traits = Traits { windows, ..traits };
         let (lanes, lane_block, gathered) =
-            choose_lanes(&mut free, &columns, row_bytes, [volume, outputs], traits);
+            choose_lanes(&mut free, &columns, row_bytes, [volume, outputs], divisor, traits);
         let whole = match lanes.len {
             1 => {
                 traits.direct

@@ -64,7 +64,9 @@ struct Lines<T> {
     line: Vec<f64>,
     /// Zeros before the line's first column.
     padding: usize,
-    /// The two sums of every group.
+    /// The sum of every piece of a row.
+    pieces: Vec<f64>,
+    /// The two sums of every group, as elements, or that of every piece.
     sums: [Vec<T>; 2],
     /// The row, from the first column of its first group on.
     row: Vec<T>,
@@ -79,9 +81,14 @@ impl<T: Copy + Default> Scratch<T> {
             }
             Windows::Bins(_) | Windows::Listed(_) => (len, 1, 0),
         };
+        let pieces = match &plan.columns.windows {
+            Windows::Bins(pieces) => pieces.len(),
+            Windows::Groups { .. } | Windows::Listed(_) => 0,
+        };
         let lines = Lines {
             line: vec![0.0; padding + groups.max(plan.outputs)],
             padding,
+            pieces: vec![0.0; pieces],
             sums: [(); 2].map(|()| vec![T::default(); groups]),
             row: vec![T::default(); groups * stride],
         };
@@ -171,14 +178,18 @@ where
     /// Spreads the line over the row.
     #[inline(always)]
     fn slide(&mut self, windows: &Windows, divisor: i64) {
-        let Self { line, sums: [wide_sums, sums], row, .. } = self;
+        let Self { line, pieces: piece_sums, sums: [wide_sums, sums], row, .. } = self;
         let scale = <f64 as Accumulator<T>>::scale(divisor);
         match windows {
             Windows::Bins(pieces) => {
+                for (sum, Piece { bins, .. }) in piece_sums.iter_mut().zip(pieces) {
+                    *sum = line[bins.clone()].iter().sum();
+                }
+                // Together: halves are rounded by vectors.
+                sum_groups(piece_sums, 1, scale, &mut wide_sums[..pieces.len()]);
                 let mut start = 0;
-                for Piece { end, bins } in pieces {
-                    let sum = line[bins.clone()].iter().sum();
-                    row[start..*end].fill(<f64 as Accumulator<T>>::finish(sum, scale));
+                for (element, Piece { end, .. }) in wide_sums.iter().zip(pieces) {
+                    row[start..*end].fill(*element);
                     start = *end;
                 }
             }

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::ahead::AHEAD;
 use super::aligned::Aligned;
-use super::apart::fold_squares;
+use super::apart::{SIDE, fold_squares};
 use super::fold::Fold;
 use super::line::LONG;
 use super::planes::{Axes, merged, offsets, volume};
@@ -18,9 +18,6 @@ use crate::view::Shared;
 use crate::window::Axis;
 use crate::{Execution, Geometry, View};
 
-/// Planes that are too few for this.
-const FEW: usize = 4;
-
 /// Planes whose rows are folded before they are turned, in squares: their line stays in a first-level
 /// cache.
 const BLOCK: usize = 16;
@@ -32,7 +29,7 @@ const fn narrow<T>() -> usize {
 
 /// Planes that are turned together: as many as such a vector has of partial results of so many bytes, or four.
 const fn side(bytes: usize) -> usize {
-    if bytes < 4 { 16 / bytes } else { 4 }
+    if bytes < 4 { 16 / bytes } else { SIDE }
 }
 
 /// A problem of such windows.
@@ -71,7 +68,7 @@ impl<S: Copy + Send + Sync> Global<S> {
         };
         let planes = merged(geometry.input_shape(), strides, |axis| !geometry.is_pooled(axis));
         let scale = Scales::new(reduce, pooled, divisor)?.first()?;
-        let is_worth_it = volume(&planes) >= FEW && columns > 1 && rows > 0;
+        let is_worth_it = volume(&planes) >= SIDE && columns > 1 && rows > 0;
         let steps = match planes[..] {
             [(_, steps)] => Some(steps),
             _ => None,
@@ -142,14 +139,14 @@ impl<T: Copy + Default, R: Reduce<T>> Work for FoldGlobal<'_, '_, T, R> {
             }
             let starts = &starts[..in_vectors];
             with_lanes!(size_of::<R::Partial>(), |L| {
-                const SIDE: usize = side(VECTOR_BYTES / L);
-                const SQUARES: usize = BLOCK / SIDE;
+                const TURNED: usize = side(VECTOR_BYTES / L);
+                const SQUARES: usize = BLOCK / TURNED;
                 match const { narrow::<T>() } {
                     16 if L > 16 && self.problem.columns <= 16 => self.fold_rows::<16>(starts),
                     8 if L > 8 && self.problem.columns <= 8 => self.fold_rows::<8>(starts),
                     _ => self.fold_rows::<L>(starts),
                 }
-                self.turn::<SIDE, SQUARES>(planes);
+                self.turn::<TURNED, SQUARES>(planes);
             });
         }
     }
@@ -250,15 +247,15 @@ impl<T: Copy + Default, R: Reduce<T>> FoldGlobal<'_, '_, T, R> {
 
     /// Reduces the rows of the line to the results of planes.
     #[inline(always)]
-    fn turn<const SIDE: usize, const SQUARES: usize>(&mut self, planes: Range<usize>) {
+    fn turn<const TURNED: usize, const SQUARES: usize>(&mut self, planes: Range<usize>) {
         let Self { reduce, problem, pitch, out, .. } = *self;
         let &Global { steps, columns, scale, .. } = problem;
         let are_neighbours = matches!(steps, Some([_, 1]));
         let squares =
-            fold_squares::<T, R, Folded, SIDE, SQUARES>(reduce, self.line, 0, pitch, columns);
+            fold_squares::<T, R, Folded, TURNED, SQUARES>(reduce, self.line, 0, pitch, columns);
         let mut partials = [reduce.identity(); BLOCK];
         for i in 0..BLOCK {
-            partials[i] = squares[i / SIDE][i % SIDE];
+            partials[i] = squares[i / TURNED][i % TURNED];
         }
         let results = reduce.finish_tile(partials, [scale; BLOCK]);
         if are_neighbours && planes.len() == BLOCK {

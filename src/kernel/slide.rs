@@ -345,26 +345,49 @@ pub(super) fn are_single(slide: &Slide<'_>) -> bool {
     one_by_one && slide.stretches.iter().all(is_single)
 }
 
+/// Windows that are reduced side by side: one alone waits for itself.
+const TOGETHER: usize = 4;
+
 /// Reduces such windows: each has so little to do that nothing else may be asked for it.
 pub(super) fn fold_singles<T: Copy, R: Reduce<T>>(along: &Along<'_, T, R>) {
-    let &Along { reduce, line, rows, bases, slide, out } = along;
-    for row in rows {
-        let row = &bases.shift(row);
-        let (mut count, mut scale) = (0, reduce.scale(slide.divisor(0, row)));
-        for stretch in slide.stretches {
-            if stretch.count != count {
-                (count, scale) = (stretch.count, reduce.scale(slide.divisor(stretch.count, row)));
-            }
-            let window = &line[row.line + stretch.start..][..stretch.taps];
-            let mut acc = window[0];
-            for &tap in &window[1..] {
-                acc = reduce.combine(acc, tap);
-            }
-            let at = row.out + stretch.output as isize * slide.out_stride;
-            // SAFETY: the sweep hands every output position to one task only.
-            let dst = unsafe { out.run(at, 1) };
-            dst[0].write(reduce.finish(acc, scale));
+    for row in along.rows {
+        let (groups, rest) = along.slide.stretches.as_chunks::<TOGETHER>();
+        for group in groups {
+            fold_group(along, row, group);
         }
+        for one in rest {
+            fold_group(along, row, std::array::from_ref(one));
+        }
+    }
+}
+
+/// Reduces `N` windows of a row.
+#[inline(always)]
+fn fold_group<T: Copy, R: Reduce<T>, const N: usize>(
+    along: &Along<'_, T, R>,
+    row: &OutputRow,
+    group: &[Stretch; N],
+) {
+    let &Along { reduce, line, bases, slide, out, .. } = along;
+    let row = bases.shift(row);
+    let common = group.iter().map(|one| one.taps).min().unwrap_or(0);
+    let window = |k: usize| &line[row.line + group[k].start..][..group[k].taps];
+    let windows: [_; N] = std::array::from_fn(|k| window(k).split_at(common));
+    let mut acc: [_; N] = std::array::from_fn(|k| windows[k].0[0]);
+    for tap in 1..common {
+        for k in 0..N {
+            acc[k] = reduce.combine(acc[k], windows[k].0[tap]);
+        }
+    }
+    for k in 0..N {
+        for &tap in windows[k].1 {
+            acc[k] = reduce.combine(acc[k], tap);
+        }
+        let scale = reduce.scale(slide.divisor(group[k].count, &row));
+        let at = row.out + group[k].output as isize * slide.out_stride;
+        // SAFETY: the sweep hands every output position to one task only.
+        let dst = unsafe { out.run(at, 1) };
+        dst[0].write(reduce.finish(acc[k], scale));
     }
 }
 

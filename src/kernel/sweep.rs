@@ -241,12 +241,12 @@ impl<T: Copy + Default, K: Kernel<T>> Sweep<'_, '_, T, K> {
         line: &mut K::Line,
         out: K::Out,
     ) {
-        if self.listing.plan.direct {
+        let plan = self.listing.plan;
+        if plan.direct {
             return self.kernel.direct(src, band, slide, line, out);
         }
-        let numbers =
-            !self.listing.plan.in_place && self.fold(src, place, slide.chunk, band, scan, line);
-        let from = if self.listing.plan.in_place { Rows::Input(src) } else { Rows::Line(line) };
+        let numbers = !plan.in_place && self.fold(src, place, slide.chunk, band, scan, line);
+        let from = if plan.in_place { Rows::Input(src) } else { Rows::Line(line) };
         self.kernel.slide(from, band, &Slide { numbers, ..*slide }, out);
     }
 

@@ -2,7 +2,6 @@
 //! gathered to be lanes.
 
 use super::argcolumns;
-use super::chunk::holds_padding;
 use super::line::{LONG, Levels};
 use super::plan::{Free, Pooled, Traits};
 use super::tile::VECTOR_BYTES;
@@ -135,9 +134,11 @@ fn are_apart(axis: &Axis, element: usize) -> bool {
     apart && axis.outputs() > 1
 }
 
-/// Whether they are turned where padding is in the line, or there is none: all are alike.
+/// Whether they are turned where padding is in the line too: clipped windows are divided as whole ones are.
 fn are_turned(axis: &Axis, element: usize, divisor: Divisor) -> bool {
+    let (whole, outputs) = (axis.whole_windows(), axis.outputs());
     let count = |o| axis.counted(o, divisor);
-    let alike = || holds_padding(axis) && (0..axis.outputs()).all(|o| count(o) == count(0));
-    lie_apart(axis, element) || are_apart(axis, element) && alike()
+    // All that are clipped, and one that is not.
+    let mut some = (0..outputs.min(whole.start + 1)).chain(whole.end..outputs);
+    are_apart(axis, element) && some.all(|o| count(o) == count(0))
 }

@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use super::lanes;
 use super::planes::{Axes, lane_axis, merged, offsets};
 use crate::geometry::{Dims, count};
+use crate::view::contiguous_strides;
 use crate::{Execution, PoolError, View};
 
 /// Bytes that are copied at a time, and a number of rows that squares fill.
@@ -41,10 +42,8 @@ pub(super) fn reordered<'s, T: Copy + Default + Send + Sync>(
     store.resize(elements, T::default());
     copy(execution, view, steps, store);
     let mut dense = Dims::from_elem(0, shape.len());
-    let mut step = 1;
-    for &axis in order.iter().rev() {
-        dense[axis] = step;
-        step *= shape[axis] as isize;
+    for (&axis, stride) in order.iter().zip(contiguous_strides(&lengths)) {
+        dense[axis] = stride;
     }
     View::with_strides(store, 0, shape, &dense).map(Some)
 }

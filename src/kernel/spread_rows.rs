@@ -75,15 +75,12 @@ struct Lines<T> {
 impl<T: Copy + Default> Scratch<T> {
     fn new(plan: &Plan<Columns>) -> Self {
         let len = plan.columns.len;
-        let (groups, stride, padding) = match plan.columns.windows {
-            Windows::Groups { stride, before, taps, .. } => {
-                ((len + before).div_ceil(stride), stride, taps - 1)
+        let (groups, stride, padding, pieces) = match &plan.columns.windows {
+            &Windows::Groups { stride, before, taps, .. } => {
+                ((len + before).div_ceil(stride), stride, taps - 1, 0)
             }
-            Windows::Bins(_) | Windows::Listed(_) => (len, 1, 0),
-        };
-        let pieces = match &plan.columns.windows {
-            Windows::Bins(pieces) => pieces.len(),
-            Windows::Groups { .. } | Windows::Listed(_) => 0,
+            Windows::Bins(pieces) => (len, 1, 0, pieces.len()),
+            Windows::Listed(_) => (len, 1, 0, 0),
         };
         let lines = Lines {
             line: vec![0.0; padding + groups.max(plan.outputs)],

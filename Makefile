@@ -47,7 +47,7 @@ native: begin $(STAMPS)/tools ## run the native example: pyramids of a picture, 
 	$(STEP) run "native example" sh -c '$(NATIVE) cargo run --quiet --manifest-path examples/native/Cargo.toml -- \
 		"$${PICTURE:-$$(.venv/bin/python tools/sample_picture.py)}" target/native/pyramids'
 
-test: begin lint builds crate native fuzz-short wheel-tests dist ## everything that CI runs
+test: begin lint builds crate native wheel-tests dist ## everything that CI runs
 	$(STEP) end "make test"
 
 bench: begin $(STAMPS)/bench ## time other libraries beside poolnd; options in ARGS="--quick"
@@ -75,7 +75,7 @@ bench-native: begin ## time other Rust libraries beside the crate
 	$(STEP) run "native benchmarks" env $(NATIVE)-benches cargo bench --manifest-path benches/native/Cargo.toml
 	$(STEP) run "their table" $(BASE) benches/native/report.py target/native-benches/criterion
 
-dist: begin $(STAMPS)/sdist ## build wheel and sdist, and check what is in them
+dist: begin $(STAMPS)/oldest ## build wheel and sdist, and check what is in them
 	$(STEP) run "twine check" .venv/bin/twine check --strict $(WHEELS)/*.whl $(STAMPS)/sdists/*.tar.gz
 	$(STEP) run "what is in wheel and sdist" .venv/bin/python tools/check_dist.py $(WHEELS) $(STAMPS)/sdists
 
@@ -112,22 +112,20 @@ lint: begin $(STAMPS)/tools ## rustfmt, clippy, ruff, mypy, actionlint, zizmor
 	$(STEP) run "zizmor" .venv/bin/zizmor --offline --no-progress --persona pedantic .github
 
 clean: ## remove everything that was built
-	rm -rf target build .venv .venv-test .venv-sdist .venv-baseline .venv-bench \
+	rm -rf target build .venv .venv-test .venv-oldest .venv-baseline .venv-bench \
 		.mypy_cache .ruff_cache .pytest_cache .hypothesis fuzz/corpus fuzz/artifacts
 
 # The parts of `make test`.
 
-.PHONY: begin builds crate fuzz-short wheel-tests
+.PHONY: begin builds crate wheel-tests
 begin:
 	@test -n "$(BASE)" && sh tools/check-tools.sh
 	$(STEP) begin
 
-# Half of a build is one thread of the compiler: all of them together take little longer than the longest.
-builds: $(STAMPS)/tools
-	$(STEP) run "compile tests, fuzz targets and wheel" sh tools/at_once.sh \
-		"cargo test --quiet --package poolnd --all-features --no-run" \
-		"CARGO_TARGET_DIR=target/fuzz $(BASE) tools/fuzz.py 0" \
-		".venv/bin/maturin build --quiet --release --compression-level 9 --out $(WHEELS)"
+# Half of a build is one thread of the compiler: both together take little longer than the longer one.
+builds: $(STAMPS)/sdist
+	$(STEP) run "compile tests and wheel" sh tools/at_once.sh \
+		"cargo test --quiet --package poolnd --all-features --no-run" "$(BUILD_WHEEL)"
 
 crate:
 	$(STEP) run "cargo test" cargo test --package poolnd --all-features
@@ -138,12 +136,9 @@ crate:
 		cargo package --package poolnd --allow-dirty --list
 	$(STEP) run "cargo publish --dry-run" cargo publish --dry-run --package poolnd --allow-dirty
 
-fuzz-short:
-	$(STEP) run "fuzz targets, 3 seconds each" env CARGO_TARGET_DIR=target/fuzz $(BASE) tools/fuzz.py 24
-
 wheel-tests: $(STAMPS)/installed $(STAMPS)/clean-install
 	$(STEP) run "stubtest" env MYPYPATH=python .venv/bin/stubtest poolnd._core
-	$(STEP) run "pytest" .venv-test/bin/python -m pytest --color=no
+	$(STEP) run "pytest" .venv-test/bin/python -m pytest --color=no --numprocesses=auto
 	$(STEP) run "a network learns digits" .venv/bin/python examples/train_digits.py
 	$(STEP) run "benchmark rows, each once" .venv-test/bin/python $(BENCH)/run.py --check
 
@@ -153,9 +148,19 @@ $(STAMPS)/tools: requirements-dev.txt
 	$(STEP) run "environment .venv" sh -c '$(BASE) -m venv --clear .venv && .venv/bin/$(PIP) -r $<'
 	@touch $@
 
-$(STAMPS)/wheel: $(RUST) $(PACKAGE) pyproject.toml README.md LICENSE $(STAMPS)/tools
+$(STAMPS)/sdist: $(RUST) $(PACKAGE) pyproject.toml README.md LICENSE $(STAMPS)/tools
+	@rm -rf $(STAMPS)/sdists
+	$(STEP) run "sdist" .venv/bin/maturin sdist --quiet --out $(STAMPS)/sdists
+	$(STEP) run "its sources" $(BASE) tools/unpack.py $(STAMPS)/sdists/*.tar.gz $(STAMPS)/source
+	@touch $@
+
+# From what is in the sdist: nothing that a build needs is missing there.
+BUILD_WHEEL := cd $(STAMPS)/source && CARGO_TARGET_DIR=$(CURDIR)/target $(CURDIR)/.venv/bin/maturin build \
+	--quiet --release --compression-level 9 --out $(CURDIR)/$(WHEELS)
+
+$(STAMPS)/wheel: $(STAMPS)/sdist
 	@rm -rf $(WHEELS)
-	$(STEP) run "release wheel" .venv/bin/maturin build --release --compression-level 9 --out $(WHEELS)
+	$(STEP) run "release wheel" sh -c '$(BUILD_WHEEL)'
 	@touch $@
 
 $(STAMPS)/installed: $(STAMPS)/wheel
@@ -165,19 +170,16 @@ $(STAMPS)/installed: $(STAMPS)/wheel
 # Only what a user has, and what the tests import.
 $(STAMPS)/clean-install: $(STAMPS)/wheel
 	$(STEP) run "wheel into a clean environment" sh -c '$(BASE) -m venv --clear .venv-test && \
-		.venv-test/bin/$(PIP) --constraint requirements-dev.txt $(WHEELS)/*.whl pytest hypothesis ml_dtypes'
+		.venv-test/bin/$(PIP) --constraint requirements-dev.txt $(WHEELS)/*.whl pytest pytest-xdist hypothesis ml_dtypes'
 	@touch $@
 
-# As pip does it where no wheel fits, with the oldest NumPy that pyproject.toml admits. Unoptimised: what is
-# tested is that the archive is complete.
-$(STAMPS)/sdist: $(STAMPS)/wheel
-	@rm -rf $(STAMPS)/sdists
-	$(STEP) run "sdist" .venv/bin/maturin sdist --out $(STAMPS)/sdists
-	$(STEP) run "sdist into a clean environment" env MATURIN_PEP517_ARGS="--profile dev" CARGO_PROFILE_DEV_OPT_LEVEL=0 \
-		CARGO_TARGET_DIR=$(CURDIR)/target sh -c '$(BASE) -m venv --clear .venv-sdist && \
-		.venv-sdist/bin/$(PIP) "numpy==1.26.*; python_version < \"3.13\"" $(STAMPS)/sdists/*.tar.gz'
-	$(STEP) run "sdist imports" sh -c 'cd $(STAMPS) && $(CURDIR)/.venv-sdist/bin/python -c \
+# The oldest NumPy that pyproject.toml admits; and what pip asks an sdist before it builds it.
+$(STAMPS)/oldest: $(STAMPS)/wheel
+	$(STEP) run "wheel beside the oldest NumPy" sh -c '$(BASE) -m venv --clear .venv-oldest && \
+		.venv-oldest/bin/$(PIP) "numpy==1.26.*; python_version < \"3.13\"" $(WHEELS)/*.whl'
+	$(STEP) run "it imports" sh -c 'cd $(STAMPS) && $(CURDIR)/.venv-oldest/bin/python -c \
 		"import poolnd; poolnd.show_config(); print(poolnd.nn.MaxPool2d(2)([[[1, 2], [3, 4]]]))"'
+	$(STEP) run "pip reads the sdist" .venv-oldest/bin/$(PIP) --dry-run --no-deps --ignore-installed $(STAMPS)/sdists/*.tar.gz
 	@touch $@
 
 # Hardly optimised, so that it is built soon: it reads a few files.

@@ -7,7 +7,7 @@ import tarfile
 import zipfile
 from pathlib import Path
 
-MOST_WHEEL = 8 << 20
+MOST_WHEEL = 6_000_000
 MOST_SDIST = 1 << 20
 IN_WHEEL = re.compile(
     r"poolnd/[\w/]+\.pyi?$|poolnd/py\.typed$|poolnd/_core\.(abi3\.so|pyd)$"

@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| poolnd_fuzz::backward::check(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| poolnd_fuzz::fuzzed::backward::check(bytes));

@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| poolnd_fuzz::fractional::check(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| poolnd_fuzz::fuzzed::fractional::check(bytes));

@@ -10,6 +10,7 @@ mod dtype;
 mod errors;
 mod executions;
 mod fractional;
+mod fuzzed;
 mod gradients;
 mod heads;
 mod hostile;

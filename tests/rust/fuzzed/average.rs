@@ -2,11 +2,11 @@
 
 use poolnd::average_into;
 
-use crate::case::{Case, Source};
+use super::case::{Case, Source};
 use crate::dtype::{Kind, Number};
 use crate::executions::executions;
 use crate::layout::{Array, Layout};
-use crate::number::for_dtype;
+use super::number::for_dtype;
 use crate::reference;
 
 pub fn check(bytes: &[u8]) {

@@ -3,11 +3,11 @@
 use poolnd::{Divisor, Window};
 use proptest::prelude::*;
 
-use crate::case::{Case, Source};
+use super::case::{Case, Source};
 use crate::dtype::Number;
-use crate::number::for_dtype;
+use super::number::for_dtype;
 use crate::problem::Problem;
-use crate::{average, max};
+use super::{average, max};
 
 pub fn check(bytes: &[u8]) {
     let Some(case) = Case::of(&mut Source::new(bytes), &problems()) else { return };

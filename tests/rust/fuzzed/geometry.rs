@@ -4,7 +4,7 @@ use poolnd::{Geometry, Sliding, Taps, Window};
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use crate::case::Source;
+use super::case::Source;
 
 pub fn check(bytes: &[u8]) {
     let window = prop_oneof![6 => sliding(), 2 => adaptive(), 1 => listed()];

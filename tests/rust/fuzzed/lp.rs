@@ -4,10 +4,10 @@ use poolnd::{Accumulator, PoolError, Window, power_average_into};
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use crate::case::{Case, Source};
+use super::case::{Case, Source};
 use crate::dtype::Kind;
 use crate::executions::executions;
-use crate::number::{Float, for_float, is_between};
+use super::number::{Float, for_float, is_between};
 use crate::problem::{Problem, problems};
 use crate::reference;
 

@@ -3,12 +3,12 @@
 use poolnd::{Divisor, Taps, Window, fractional_max_into, fractional_starts};
 use proptest::prelude::*;
 
-use crate::case::{Source, written};
+use super::case::{Source, written};
 use crate::dtype::{Dtype, random};
 use crate::executions::executions;
 use crate::layout::Array;
-use crate::number::for_dtype;
-use crate::planes::{Planes, planes, split};
+use super::number::for_dtype;
+use super::planes::{Planes, planes, split};
 use crate::problem::Problem;
 use crate::reference;
 

@@ -4,12 +4,12 @@ use poolnd::{PoolError, unpool_backward_into, unpool_into};
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use crate::case::{Source, written};
+use super::case::{Source, written};
 use crate::dtype::{Dtype, random};
 use crate::executions::executions;
 use crate::layout::Array;
-use crate::number::for_dtype;
-use crate::planes::{Planes, places, planes, volume};
+use super::number::for_dtype;
+use super::planes::{Planes, places, planes, volume};
 
 #[derive(Debug)]
 struct Unpooling {

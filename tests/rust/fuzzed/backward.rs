@@ -4,12 +4,12 @@ use poolnd::{Accumulator, Divisor, PoolError, average_backward_into, max_backwar
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use crate::case::{Case, Source, written};
+use super::case::{Case, Source, written};
 use crate::dtype::{Kind, random};
 use crate::executions::executions;
 use crate::layout::Array;
-use crate::number::{Float, for_float, is_between};
-use crate::planes::{Planes, places, planes, volume};
+use super::number::{Float, for_float, is_between};
+use super::planes::{Planes, places, planes, volume};
 use crate::reference;
 
 pub fn check(bytes: &[u8]) {

@@ -2,10 +2,10 @@
 
 use poolnd::{max_into, max_with_indices_into};
 
-use crate::case::{Case, Source};
+use super::case::{Case, Source};
 use crate::dtype::Dtype;
 use crate::executions::executions;
-use crate::number::for_dtype;
+use super::number::for_dtype;
 use crate::reference;
 
 pub fn check(bytes: &[u8]) {

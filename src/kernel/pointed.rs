@@ -9,6 +9,10 @@ use crate::{Execution, PoolError, View};
 /// Positions that a cache line holds.
 const LINE: usize = 8;
 
+/// Fewer lanes than these are so short a run that its start takes longer than the run; more take
+/// longer where they are counted.
+const MANY: usize = 16;
+
 /// What could be moved while one position is looked at, its own bytes with it.
 const POSITION_BYTES: usize = 32;
 
@@ -63,45 +67,62 @@ impl Pointed {
         matches!((&self.plane[..], &self.walk[..]), ([(_, [1])], [(_, [1, 1])]))
     }
 
-    /// Calls `visit` with runs of positions of a block, the offset of their neighbours in the other
-    /// array, and how many lanes later each is than the one before.
+    /// Whether a block has so few lanes that a run goes on from the last lane to the next first one.
     #[inline(always)]
-    pub(super) fn each<'i>(
+    pub(super) fn wraps(block: Block<3>) -> bool {
+        (2..MANY).contains(&block.lanes)
+    }
+
+    /// Calls `visit` with runs of positions of a block, from its first lane on, and the offset of
+    /// their neighbours in the other array.
+    #[inline(always)]
+    pub(super) fn each<'i, const WRAPS: bool>(
         &self,
         block: Block<3>,
         indices: &View<'i, i64>,
-        mut visit: impl FnMut(&'i [i64], isize, usize) -> Result<(), PoolError>,
+        mut visit: impl FnMut(&'i [i64], isize) -> Result<(), PoolError>,
     ) -> Result<(), PoolError> {
         let (lanes, [_, from, beside]) = (block.lanes, block.at);
         for ([from, beside], len, steps) in rows(&self.walk, [from, beside]) {
-            let contiguous = lanes == 1 && steps == [1, 1];
-            let (runs, len, lane_step) = if contiguous { (1, len, 0) } else { (len, lanes, 1) };
+            let contiguous = (WRAPS || lanes == 1) && steps == [lanes as isize; 2];
+            let (runs, len) = if contiguous { (1, len * lanes) } else { (len, lanes) };
             for i in 0..runs as isize {
                 let at = indices.origin().wrapping_add_signed(from + i * steps[0]);
-                visit(&indices.data()[at..at + len], beside + i * steps[1], lane_step)?;
+                visit(&indices.data()[at..at + len], beside + i * steps[1])?;
             }
         }
         Ok(())
     }
 
-    /// Calls `visit` with the number of every position in a run, and the element it points to.
+    /// Calls `visit` with the number of every position in a run, its lane, and the element it points
+    /// to. Of `lanes`, the run starts in the `first`.
     ///
     /// A position outside the plane is an error, and -1 is one unless it `skips`.
     #[inline(always)]
-    pub(super) fn checked(
+    pub(super) fn checked<const WRAPS: bool>(
         &self,
         run: &[i64],
+        [first, lanes]: [usize; 2],
         skips: bool,
-        mut visit: impl FnMut(usize, usize),
+        mut visit: impl FnMut(usize, usize, usize),
     ) -> Result<(), PoolError> {
         let volume = self.volume;
+        let lane_step = usize::from(lanes > 1);
+        let mut lane = first;
         for (line, indices) in run.chunks(LINE).enumerate() {
             prefetch(run, line * LINE + AHEAD / size_of::<i64>());
             for (i, &index) in indices.iter().enumerate() {
+                let i = line * LINE + i;
+                if !WRAPS {
+                    lane = first + i * lane_step;
+                }
                 if (index as u64) < volume as u64 {
-                    visit(line * LINE + i, index as usize);
+                    visit(i, lane, index as usize);
                 } else if !(skips && index == -1) {
                     return Err(PoolError::IndexOutside { index, volume });
+                }
+                if WRAPS {
+                    lane = if lane + 1 < lanes { lane + 1 } else { 0 };
                 }
             }
         }
@@ -110,23 +131,23 @@ impl Pointed {
 
     /// [`Self::checked`] with the offset of the element in a block's planes.
     #[inline(always)]
-    pub(super) fn placed(
+    pub(super) fn placed<const WRAPS: bool>(
         &self,
         run: &[i64],
         skips: bool,
-        at: isize,
-        lane_step: usize,
+        block: Block<3>,
         mut visit: impl FnMut(usize, isize),
     ) -> Result<(), PoolError> {
+        let (lanes, at) = ([0, block.lanes], block.at[0]);
         match self.plane[..] {
             [] | [_] => {
                 let step = self.plane.first().map_or(1, |&(_, [step])| step);
-                self.checked(run, skips, |i, element| {
-                    visit(i, at + (i * lane_step) as isize + element as isize * step);
+                self.checked::<WRAPS>(run, lanes, skips, |i, lane, element| {
+                    visit(i, at + lane as isize + element as isize * step);
                 })
             }
-            _ => self.checked(run, skips, |i, element| {
-                visit(i, at + (i * lane_step) as isize + offsets(&self.plane, element)[0]);
+            _ => self.checked::<WRAPS>(run, lanes, skips, |i, lane, element| {
+                visit(i, at + lane as isize + offsets(&self.plane, element)[0]);
             }),
         }
     }

@@ -120,7 +120,10 @@ pub(crate) fn scatter<T: Copy + Default + Send + Sync, M: Meet<T>>(
             *meets = scatter.write(block, is_clear)?;
         }
         if *meets {
-            scatter.join(level, block, [sums, loaded])?;
+            match Pointed::wraps(block) {
+                true => scatter.join::<true>(level, block, [sums, loaded])?,
+                false => scatter.join::<false>(level, block, [sums, loaded])?,
+            }
             scatter.finish(level, block, sums);
         }
         Ok(())
@@ -172,7 +175,7 @@ impl<T: Copy + Default + Send + Sync, M: Meet<T>> Scatter<'_, T, M> {
     /// Writes elements straight to the block's planes, which may be clear already. Returns whether
     /// elements have met there that must be joined instead.
     fn write(&self, block: Block<3>, is_clear: bool) -> Result<bool, PoolError> {
-        let Self { pointed, indices, out, skips, .. } = *self;
+        let Self { pointed, out, .. } = *self;
         if block.lanes == 1 && pointed.is_in_order() {
             return self.write_in_order(block, is_clear);
         }
@@ -185,14 +188,23 @@ impl<T: Copy + Default + Send + Sync, M: Meet<T>> Scatter<'_, T, M> {
                 }
             }
         }
+        match Pointed::wraps(block) {
+            true => self.write_runs::<true>(block),
+            false => self.write_runs::<false>(block),
+        }
+    }
+
+    /// Writes the elements of a block that is clear.
+    fn write_runs<const WRAPS: bool>(&self, block: Block<3>) -> Result<bool, PoolError> {
+        let Self { pointed, indices, out, skips, .. } = *self;
         let mut meets = false;
-        pointed.each(block, indices, |run, from, lane_step| {
+        pointed.each::<WRAPS>(block, indices, |run, from| {
             let elements = self.elements(from, run.len());
             let mut met = false;
-            pointed.placed(run, skips, block.at[0], lane_step, |i, at| {
+            pointed.placed::<WRAPS>(run, skips, block, |i, at| {
                 // SAFETY: an element of the block, as `placed` has checked.
                 let slot = unsafe { &mut out.run(at, 1)[0] };
-                // SAFETY: cleared above, or before.
+                // SAFETY: cleared before.
                 met |= unsafe { self.put_onto(slot, elements[i]) };
             })?;
             meets |= met;
@@ -217,7 +229,7 @@ impl<T: Copy + Default + Send + Sync, M: Meet<T>> Scatter<'_, T, M> {
             clear(plane)
         }
         let mut meets = false;
-        pointed.checked(positions, skips, |i, element| {
+        pointed.checked::<false>(positions, [0, 1], skips, |i, _, element| {
             // SAFETY: cleared above, or before.
             meets |= unsafe { self.put_onto(&mut plane[element], elements[i]) };
         })?;
@@ -237,7 +249,7 @@ impl<T: Copy + Default + Send + Sync, M: Meet<T>> Scatter<'_, T, M> {
     }
 
     /// Joins elements in `sums`, which holds none and grows to the block.
-    fn join(
+    fn join<const WRAPS: bool>(
         &self,
         level: Level,
         block: Block<3>,
@@ -248,11 +260,11 @@ impl<T: Copy + Default + Send + Sync, M: Meet<T>> Scatter<'_, T, M> {
             sums.resize(pointed.volume * block.lanes, M::NONE);
         }
         let sums = &mut sums[..pointed.volume * block.lanes];
-        pointed.each(block, indices, |run, from, lane_step| {
+        pointed.each::<WRAPS>(block, indices, |run, from| {
             let (elements, lanes) = (self.elements(from, run.len()), block.lanes);
             if !level.is_for_all() || run.len() < FEW {
-                return pointed.checked(run, skips, |i, element| {
-                    let sum = &mut sums[element * lanes + i * lane_step];
+                return pointed.checked::<WRAPS>(run, [0, lanes], skips, |i, lane, element| {
+                    let sum = &mut sums[element * lanes + lane];
                     *sum = meet.join(*sum, elements[i]);
                 });
             }
@@ -262,14 +274,14 @@ impl<T: Copy + Default + Send + Sync, M: Meet<T>> Scatter<'_, T, M> {
                 dispatch(level, Load { meet, elements, loaded });
                 let loaded = &loaded[..run.len()];
                 if lanes == 1 {
-                    pointed.checked(run, skips, |i, element| {
+                    pointed.checked::<WRAPS>(run, [0, 1], skips, |i, _, element| {
                         sums[element] = meet.joined(sums[element], loaded[i]);
                     })?;
                     continue;
                 }
-                let lane = i * LOADED * lane_step;
-                pointed.checked(run, skips, |i, element| {
-                    let sum = &mut sums[element * lanes + lane + i * lane_step];
+                let first = if WRAPS { i * LOADED % lanes } else { i * LOADED };
+                pointed.checked::<WRAPS>(run, [first, lanes], skips, |i, lane, element| {
+                    let sum = &mut sums[element * lanes + lane];
                     *sum = meet.joined(*sum, loaded[i]);
                 })?;
             }
@@ -370,19 +382,31 @@ pub(crate) fn gather<T: Copy + Send + Sync>(
     let pointed = Pointed::new(axes, plane, positions, target.strides(), [size_of::<T>(), 0])?;
     let pointed = pointed.cut_for(execution);
     let out = target.shared();
-    let (data, origin) = (source.data(), source.origin());
     pointed.planes.each(
         execution,
         pointed.bytes,
         || (),
-        |(), block| {
-            pointed.each(block, indices, |run, to, lane_step| {
-                // SAFETY: every element of the target is in one run.
-                let elements = unsafe { out.run(to, run.len()) };
-                pointed.placed(run, false, block.at[0], lane_step, |i, at| {
-                    elements[i].write(data[origin.wrapping_add_signed(at)]);
-                })
-            })
+        |(), block| match Pointed::wraps(block) {
+            true => take::<_, true>(&pointed, block, source, indices, out),
+            false => take::<_, false>(&pointed, block, source, indices, out),
         },
     )
+}
+
+/// Takes the elements of a block.
+fn take<T: Copy, const WRAPS: bool>(
+    pointed: &Pointed,
+    block: Block<3>,
+    source: &View<'_, T>,
+    indices: &View<'_, i64>,
+    out: Shared<T>,
+) -> Result<(), PoolError> {
+    let (data, origin) = (source.data(), source.origin());
+    pointed.each::<WRAPS>(block, indices, |run, to| {
+        // SAFETY: every element of the target is in one run, of a block whose task this is.
+        let elements = unsafe { out.run(to, run.len()) };
+        pointed.placed::<WRAPS>(run, false, block, |i, at| {
+            elements[i].write(data[origin.wrapping_add_signed(at)]);
+        })
+    })
 }

@@ -47,6 +47,8 @@ struct Case {
     shape: Vec<usize>,
     outputs: Vec<usize>,
     positions: Vec<i64>,
+    /// The axis of the planes.
+    free: usize,
 }
 
 impl Case {
@@ -79,18 +81,35 @@ impl Case {
                 (random(SEED, i + 9) as usize % plane) as i64;
         }
         let of_planes = |lengths: &[usize]| [&[PLANES], lengths].concat();
-        Self { shape: of_planes(lengths), outputs: of_planes(outputs), positions }
+        Self { shape: of_planes(lengths), outputs: of_planes(outputs), positions, free: 0 }
     }
 
-    fn each(&self) -> impl Iterator<Item = (usize, usize)> {
-        let plane: usize = self.shape[1..].iter().product();
+    /// The same positions in other planes, as many as `lanes`, that are the last axis.
+    fn channels_last(&self, lanes: usize) -> Self {
         let outputs = self.positions.len() / PLANES;
-        let numbered = self.positions.iter().enumerate();
-        numbered.map(move |(o, &position)| (o, o / outputs * plane + position as usize))
+        let position = |o: usize| self.positions[o % lanes % PLANES * outputs + o / lanes];
+        let of_lanes = |shape: &[usize]| [&shape[1..], &[lanes]].concat();
+        Self {
+            shape: of_lanes(&self.shape),
+            outputs: of_lanes(&self.outputs),
+            positions: (0..outputs * lanes).map(position).collect(),
+            free: self.shape.len() - 1,
+        }
+    }
+
+    /// The number of every position, and of the element it points to.
+    fn each(&self) -> impl Iterator<Item = (usize, usize)> {
+        let planes = self.shape[self.free];
+        let plane: usize = self.shape.iter().product::<usize>() / planes;
+        let outputs = self.positions.len() / planes;
+        self.positions.iter().enumerate().map(move |(o, &position)| match self.free {
+            0 => (o, o / outputs * plane + position as usize),
+            _ => (o, position as usize * planes + o % planes),
+        })
     }
 
     fn axes(&self) -> Vec<usize> {
-        (1..self.shape.len()).collect()
+        (0..self.shape.len()).filter(|&axis| axis != self.free).collect()
     }
 
     fn unpool<T: Dtype>(&self) {
@@ -179,6 +198,18 @@ fn overlapping_windows() {
             Case::overlapping([rows, columns], padded, 1, odd).check();
             Case::overlapping([rows, columns], past, 0, odd).check();
             Case::overlapping([rows, columns], [padded[0], inside[1]], 0, odd).check();
+        }
+    }
+}
+
+/// Lanes of one position, fewer and more of them than a run goes on for.
+#[test]
+fn channels_last() {
+    for lanes in [2, 3, 5, 8, 15, 16, 17] {
+        for (rows, columns) in [(2, 3), (3, 5), (9, 70), (26, 35)] {
+            Case::tiling(&[rows, columns], &[2, 2], 0).channels_last(lanes).check();
+            let outputs = [rows, columns].map(|len| len / 2);
+            Case::overlapping([rows, columns], outputs, 0, 5).channels_last(lanes).check();
         }
     }
 }

@@ -2,8 +2,9 @@
 //! gathered to be lanes.
 
 use super::argcolumns;
+use super::band::ROWS_AT_ONCE;
 use super::line::{LONG, Levels};
-use super::plan::{Free, Pooled, Traits};
+use super::plan::{Free, LINE_BYTES, Pooled, Traits};
 use super::tile::VECTOR_BYTES;
 use crate::geometry::Dims;
 use crate::reduce::Divisor;
@@ -32,6 +33,9 @@ const FEW: [usize; 2] = [24, 96];
 const MANY_WINDOWS: usize = 4;
 const FEW_WINDOWS: usize = 2;
 
+/// A line of many lanes: a part of a second-level cache.
+const WIDE_LINE_BYTES: usize = 256 << 10;
+
 /// Wide lanes are cut so that at least this many columns fit in a line.
 const MIN_COLUMNS: usize = 16;
 
@@ -40,8 +44,28 @@ pub(super) fn has_lanes(free: &[Free], least: usize) -> bool {
     free.iter().any(|axis| is_lanes(axis) && axis.len >= least)
 }
 
+/// What a line of folded rows should have of bytes, `columns` of its elements being so many: more than
+/// others where that keeps the lanes together, so that neighbouring columns are read from end to end.
+pub(super) fn line_bytes(free: &[Free], columns: usize, element: usize) -> usize {
+    match free.iter().find(|axis| is_lanes(axis)) {
+        Some(lanes) if columns > 1 => {
+            let few = lanes.len.saturating_mul(columns.min(MIN_COLUMNS));
+            few.saturating_mul(element).clamp(LINE_BYTES, WIDE_LINE_BYTES)
+        }
+        _ => LINE_BYTES,
+    }
+}
+
 fn is_lanes(axis: &Free) -> bool {
     axis.input == 1 && axis.output == 1
+}
+
+/// Whether windows lie apart on an axis, or side by side.
+pub(super) fn share_nothing(axis: &Axis) -> bool {
+    match axis.rule {
+        Rule::Sliding { kernel, stride, dilation: 1, .. } => kernel <= stride.min(ROWS_AT_ONCE),
+        _ => false,
+    }
 }
 
 /// Lanes to sweep together, so that a row of `room` elements holds enough columns: long windows are

@@ -22,6 +22,12 @@ use crate::{Execution, Geometry, View};
 /// cache.
 const BLOCK: usize = 16;
 
+/// Rows of a plane that are folded together.
+const TOGETHER: usize = 8;
+
+/// Planes that are read so many rows after so many: what is asked for ahead lies in the order of memory.
+const LARGE_BYTES: usize = 1 << 10;
+
 /// Lanes of the tile that short rows are folded in: no fewer elements than the smallest vector has.
 const fn narrow<T>() -> usize {
     if size_of::<T>() == 1 { 16 } else { 8 }
@@ -191,7 +197,7 @@ impl<T: Copy + Default, R: Reduce<T>> FoldGlobal<'_, '_, T, R> {
             5 => self.fold::<L, 5>(starts),
             6 => self.fold::<L, 6>(starts),
             7 => self.fold::<L, 7>(starts),
-            _ => self.fold::<L, 8>(starts),
+            _ => self.fold::<L, TOGETHER>(starts),
         }
     }
 
@@ -204,29 +210,41 @@ impl<T: Copy + Default, R: Reduce<T>> FoldGlobal<'_, '_, T, R> {
         let fits = starts.len() * pitch <= line.len() && columns.next_multiple_of(L) <= pitch;
         assert!(fits, "the line holds planes");
         for (i, &first) in starts.iter().enumerate() {
-            for column in (0..columns).step_by(L) {
-                turn_by_turn();
-                let mut at = first + column;
-                let to = i * pitch + column;
+            let to = i * pitch;
+            if N < TOGETHER || rows * columns * size_of::<T>() < LARGE_BYTES {
                 // SAFETY: vectors of rows of the plane, which have room in the array, and of the line.
                 unsafe {
-                    let mut acc = load_partials::<T, R, L>(reduce, src, at);
-                    for _ in 1..N {
-                        prefetch(src, at.wrapping_add(AHEAD / size_of::<T>()));
-                        at = at.wrapping_add_signed(step);
-                        let row = load_partials::<T, R, L>(reduce, src, at);
-                        onto::<T, R, L, false>(reduce, &mut acc, &row);
-                    }
-                    store_tile(line, to, acc);
-                    for _ in N..rows {
-                        turn_by_turn();
-                        at = at.wrapping_add_signed(step);
-                        let row = load_partials::<T, R, L>(reduce, src, at);
-                        let mut acc: [R::Partial; L] = load_tile(line, to);
-                        onto::<T, R, L, false>(reduce, &mut acc, &row);
-                        store_tile(line, to, acc);
+                    onto_line::<T, R, L, N, false>(
+                        reduce,
+                        src,
+                        first,
+                        step,
+                        [rows, columns],
+                        line,
+                        to,
+                    )
+                };
+                continue;
+            }
+            // So many of a large plane after so many: it is read from end to end.
+            let mut done = 0;
+            while done < rows {
+                let first = first.wrapping_add_signed(done as isize * step);
+                // The last take those along that are too few.
+                let count = if rows - done < 2 * N { rows - done } else { N };
+                let size = [count, columns];
+                // SAFETY: as above.
+                unsafe {
+                    match done {
+                        0 => {
+                            onto_line::<T, R, L, N, false>(reduce, src, first, step, size, line, to)
+                        }
+                        _ => {
+                            onto_line::<T, R, L, N, true>(reduce, src, first, step, size, line, to)
+                        }
                     }
                 }
+                done += count;
             }
         }
     }
@@ -268,6 +286,51 @@ impl<T: Copy + Default, R: Reduce<T>> FoldGlobal<'_, '_, T, R> {
             // SAFETY: as above.
             let dst = unsafe { out.run(to, 1) };
             dst[0].write(result);
+        }
+    }
+}
+
+/// Folds at least `N` rows, `step` apart from `first` on, into the row of the line at `to`, `ONTO` what is
+/// there.
+///
+/// # Safety
+/// Vectors of all rows lie in the array, and in the line.
+#[inline(always)]
+unsafe fn onto_line<T: Copy, R: Reduce<T>, const L: usize, const N: usize, const ONTO: bool>(
+    reduce: R,
+    src: &[T],
+    first: usize,
+    step: isize,
+    [rows, columns]: [usize; 2],
+    line: &mut [R::Partial],
+    to: usize,
+) {
+    for column in (0..columns).step_by(L) {
+        turn_by_turn();
+        let (mut at, to) = (first + column, to + column);
+        // SAFETY: the caller's promise.
+        unsafe {
+            let mut acc = load_partials::<T, R, L>(reduce, src, at);
+            if ONTO {
+                let mut before: [R::Partial; L] = load_tile(line, to);
+                onto::<T, R, L, false>(reduce, &mut before, &acc);
+                acc = before;
+            }
+            for _ in 1..N {
+                prefetch(src, at.wrapping_add(AHEAD / size_of::<T>()));
+                at = at.wrapping_add_signed(step);
+                let row = load_partials::<T, R, L>(reduce, src, at);
+                onto::<T, R, L, false>(reduce, &mut acc, &row);
+            }
+            store_tile(line, to, acc);
+            for _ in N..rows {
+                turn_by_turn();
+                at = at.wrapping_add_signed(step);
+                let row = load_partials::<T, R, L>(reduce, src, at);
+                let mut acc: [R::Partial; L] = load_tile(line, to);
+                onto::<T, R, L, false>(reduce, &mut acc, &row);
+                store_tile(line, to, acc);
+            }
         }
     }
 }

@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 use super::across::DOUBLINGS;
 use super::argcolumns;
 use super::band::ROWS_AT_ONCE;
-use super::choice::{choose_lanes, has_lanes, lie_apart};
+use super::choice::{choose_lanes, has_lanes, lie_apart, line_bytes, share_nothing};
 use super::chunk::{Chunk, chunks_of, holds_padding};
 use super::columns::{SIDE, overlap};
 use super::line::{Levels, in_parts, one_by_one};
@@ -246,7 +246,11 @@ impl<'g> Plan<'g> {
         let has_empty = pooled.iter().any(|(_, axis)| has_empty(axis));
         let scan = Scan::new(&rows, traits.overlap).filter(|_| traits.scans);
         let scan_bytes = SCAN_BYTES[usize::from(has_lanes(&free, 2))];
-        let row_bytes = scan.map_or(LINE_BYTES, |scan| scan_bytes / scan.rows);
+        let line_bytes = match scan {
+            Some(_) => scan_bytes,
+            None => line_bytes(&free, columns.axis.len(), traits.line_element),
+        };
+        let row_bytes = scan.map_or(line_bytes, |scan| scan_bytes / scan.rows);
         let rows_at_once: usize = rows.iter().map(|row| row.axis.max_count()).product();
         let windows = traits.windows && argcolumns::is_for(columns.axis, rows_at_once);
         let traits = Traits { windows, ..traits };
@@ -270,14 +274,15 @@ impl<'g> Plan<'g> {
             && rows_at_once <= ROWS_AT_ONCE
             && rows.iter().all(|row| row.rows.iter().all(|row| row.taps.count > 0))
             && scan.is_none();
-        // Lanes are cut for the line's sake alone: parts of columns are not next to one another.
-        let lane_block = if direct && !gathered { lanes.len } else { lane_block };
+        // Lanes are cut for the line's sake alone: parts of columns are not next to one another. Those of
+        // one column, which is all there is if nothing is pooled, may be other tasks'.
+        let is_column = rows.is_empty() && columns.axis.len() == 1;
+        let lane_block = if direct && !gathered && !is_column { lanes.len } else { lane_block };
         let lane_blocks = match direct && gathered {
             true => (lanes.len / lane_block).max(1),
             false => lanes.len.div_ceil(lane_block),
         };
         let column_bytes = traits.line_element * lane_block;
-        let line_bytes = if scan.is_some() { scan_bytes } else { LINE_BYTES };
         let capacity = if direct { usize::MAX } else { row_bytes / column_bytes };
         let chunks = chunks_of(columns.axis, capacity.max(1));
         let levels = match holds_padding(columns.axis) {
@@ -359,8 +364,9 @@ impl<'g> Plan<'g> {
         if self.in_place {
             0
         } else if self.direct {
-            // Columns that windows have in common.
-            (SIDE - 1) * (self.lanes.len + self.slack)
+            // Columns that windows have in common, of the most lanes that a block has.
+            let kept = if self.columns.axis.max_count() > 1 { SIDE - 1 } else { 0 };
+            kept * (self.lanes.len.min(2 * self.lane_block) + self.slack)
         } else {
             let scans = if self.scan.is_some() { 2 * self.pitch } else { 0 };
             let levels = match self.across {
@@ -407,14 +413,6 @@ pub(super) fn window_stride(axis: &Axis) -> usize {
         Rule::Sliding { .. } if axis.outputs() == 1 => axis.len().max(1),
         Rule::Sliding { stride, .. } => stride,
         _ => 1,
-    }
-}
-
-/// Whether windows lie apart on an axis, or side by side.
-fn share_nothing(axis: &Axis) -> bool {
-    match axis.rule {
-        Rule::Sliding { kernel, stride, dilation: 1, .. } => kernel <= stride.min(ROWS_AT_ONCE),
-        _ => false,
     }
 }
 

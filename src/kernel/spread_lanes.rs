@@ -1,7 +1,7 @@
 //! Spreading where neighbouring planes are neighbours in memory: all lanes of a column together.
 
 use super::planes::{Planes, merged, offsets, volume};
-use super::spread::{self, Plan, Reached};
+use super::spread::{self, Place, Plan, Reached};
 use super::tile::{in_tiles, write_tile};
 use super::way::long_axes;
 use crate::element::Mean;
@@ -90,17 +90,30 @@ where
     #[inline(always)]
     fn run<const V: usize>(mut self) {
         let Self { plan, lanes, apart, to, out, .. } = self;
-        let mut last = None;
+        let columns = &plan.columns.places;
+        // Rows of one piece are copied where the same windows reach them.
+        let mut in_order = columns.iter().zip((0..).step_by(lanes));
+        let follow = in_order.all(|(column, at)| column.at * apart as isize == at);
+        let mut last: Option<&Place> = None;
         for row in &plan.rows.places {
-            if last != Some(&row.readers) {
+            let at = to + row.at * apart as isize;
+            if let Some(last) = last.filter(|last| last.readers == row.readers) {
+                if follow {
+                    let above = to + last.at * apart as isize;
+                    let len = columns.len() * lanes;
+                    // SAFETY: rows of the block, whose task this is; the one above has been written.
+                    unsafe { out.run(at, len).copy_from_slice(out.run(above, len)) };
+                    continue;
+                }
+            } else {
                 self.fold(plan.rows.readers(row));
                 self.slide();
-                last = Some(&row.readers);
+                last = Some(row);
             }
-            for column in &plan.columns.places {
+            for column in columns {
                 let elements = &self.lines.row[column.different * lanes..][..lanes];
                 // SAFETY: lanes of the block, whose task this is.
-                let column = unsafe { out.run(to + (row.at + column.at) * apart as isize, lanes) };
+                let column = unsafe { out.run(at + column.at * apart as isize, lanes) };
                 in_tiles!(two, size_of::<T>(), lanes, lanes, true, |at, L| {
                     // SAFETY: both have as many lanes.
                     let tile: [T; L] = unsafe { load_tile(elements, at) };

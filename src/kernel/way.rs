@@ -13,8 +13,9 @@ const SMALL: usize = 400;
 const SMALL_ROUNDED: usize = 4096;
 const LANES: usize = 16;
 
-/// Lanes that are worth a kernel of their own.
-const FEW_LANES: usize = 8;
+/// Lanes that are worth a kernel of their own, and where most elements are reached by one window, so that
+/// they are copied more than they are summed.
+const FEW_LANES: [usize; 2] = [8, 3];
 
 /// Whether [`spread`](super::spread::spread) is the fast way, or the only one: the columns are
 /// neighbours, windows are more than one element apart, planes are not many and small, and no column
@@ -56,7 +57,17 @@ pub(super) fn are_lanes<T, U>(
 ) -> bool {
     let axes: Dims<usize> = geometry.pooled().iter().map(|(axis, _)| *axis).collect();
     let axis = lane_axis(&axes, small.shape(), [small.strides(), large.strides()]);
-    axis.is_some_and(|axis| small.shape()[axis] >= FEW_LANES)
+    let overlap = long_axes(geometry).any(|(_, axis)| do_overlap(axis));
+    axis.is_some_and(|axis| small.shape()[axis] >= FEW_LANES[usize::from(!overlap)])
+}
+
+/// Whether windows begin before the one before them ends, all along an axis.
+fn do_overlap(axis: &Axis) -> bool {
+    match axis.rule {
+        Rule::Sliding { kernel, stride, .. } => kernel > stride && axis.outputs() > 1,
+        Rule::Adaptive => 2 * axis.outputs() > axis.len(),
+        Rule::Listed(_) => true,
+    }
 }
 
 /// Whether windows begin at every element of every axis: then a sweep is the fast way, whatever the
@@ -68,10 +79,7 @@ pub(crate) fn are_side_by_side(geometry: &Geometry) -> bool {
 
 /// Whether there are many small planes of windows that overlap: a sweep takes them as lanes.
 fn are_small_planes<T>(geometry: &Geometry) -> bool {
-    let overlap = |axis: &Axis| match axis.rule {
-        Rule::Sliding { kernel, stride, .. } => kernel > stride && axis.outputs() > 1,
-        _ => false,
-    };
+    let overlap = |axis: &Axis| matches!(axis.rule, Rule::Sliding { .. }) && do_overlap(axis);
     let volume: usize = geometry.pooled().iter().map(|(_, axis)| axis.len()).product();
     let all: usize = geometry.input_shape().iter().product();
     let most = if const { size_of::<T>() < 4 } { SMALL_ROUNDED } else { SMALL };

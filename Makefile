@@ -150,7 +150,7 @@ $(STAMPS)/tools: requirements-dev.txt
 
 $(STAMPS)/sdist: $(RUST) $(PACKAGE) pyproject.toml README.md LICENSE $(STAMPS)/tools
 	@rm -rf $(STAMPS)/sdists
-	$(STEP) run "sdist" .venv/bin/maturin sdist --quiet --out $(STAMPS)/sdists
+	$(STEP) run "sdist" .venv/bin/maturin sdist --out $(STAMPS)/sdists
 	$(STEP) run "its sources" $(BASE) tools/unpack.py $(STAMPS)/sdists/*.tar.gz $(STAMPS)/source
 	@touch $@
 

@@ -33,8 +33,8 @@ const FEW: [usize; 2] = [24, 96];
 const MANY_WINDOWS: usize = 4;
 const FEW_WINDOWS: usize = 2;
 
-/// A line of many lanes: a part of a second-level cache.
-const WIDE_LINE_BYTES: usize = 256 << 10;
+/// A line of many lanes: a part of a second-level cache, smaller if there are levels beside it.
+const WIDE_LINE_BYTES: [usize; 2] = [256 << 10, 96 << 10];
 
 /// Wide lanes are cut so that at least this many columns fit in a line.
 const MIN_COLUMNS: usize = 16;
@@ -44,13 +44,14 @@ pub(super) fn has_lanes(free: &[Free], least: usize) -> bool {
     free.iter().any(|axis| is_lanes(axis) && axis.len >= least)
 }
 
-/// What a line of folded rows should have of bytes, `columns` of its elements being so many: more than
+/// What a line of folded rows should have of bytes, for columns of lanes of its elements: more than
 /// others where that keeps the lanes together, so that neighbouring columns are read from end to end.
-pub(super) fn line_bytes(free: &[Free], columns: usize, element: usize) -> usize {
+pub(super) fn line_bytes(free: &[Free], columns: &Axis, element: usize) -> usize {
     match free.iter().find(|axis| is_lanes(axis)) {
-        Some(lanes) if columns > 1 => {
-            let few = lanes.len.saturating_mul(columns.min(MIN_COLUMNS));
-            few.saturating_mul(element).clamp(LINE_BYTES, WIDE_LINE_BYTES)
+        Some(lanes) if columns.len() > 1 => {
+            let few = lanes.len.saturating_mul(columns.len().min(MIN_COLUMNS));
+            let most = WIDE_LINE_BYTES[usize::from(has_levels(columns))];
+            few.saturating_mul(element).clamp(LINE_BYTES, most)
         }
         _ => LINE_BYTES,
     }
@@ -68,12 +69,22 @@ pub(super) fn share_nothing(axis: &Axis) -> bool {
     }
 }
 
+/// Whether windows are so long, and so close to one another, that they may be put together from levels.
+fn has_levels(axis: &Axis) -> bool {
+    match axis.rule {
+        Rule::Sliding { kernel, stride, .. } => {
+            kernel >= Levels::SHORT && kernel.saturating_mul(2) >= stride.saturating_mul(3)
+        }
+        _ => false,
+    }
+}
+
 /// Lanes to sweep together, so that a row of `room` elements holds enough columns: long windows are
 /// cheap where many of them share most of their columns. Blocks are whole vectors, each of as many as others.
 fn lane_block(lanes: usize, axis: &Axis, room: usize, vector: usize) -> usize {
     let wide = lanes.min((room / MIN_COLUMNS.min(axis.len().max(1))).max(1));
-    let Rule::Sliding { kernel, stride, .. } = axis.rule else { return wide };
-    if kernel < Levels::SHORT || kernel.saturating_mul(2) < stride.saturating_mul(3) {
+    let Rule::Sliding { stride, .. } = axis.rule else { return wide };
+    if !has_levels(axis) {
         return wide;
     }
     let reach = axis.max_reach() + 1;

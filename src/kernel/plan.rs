@@ -248,7 +248,7 @@ impl<'g> Plan<'g> {
         let scan_bytes = SCAN_BYTES[usize::from(has_lanes(&free, 2))];
         let line_bytes = match scan {
             Some(_) => scan_bytes,
-            None => line_bytes(&free, columns.axis.len(), traits.line_element),
+            None => line_bytes(&free, columns.axis, traits.line_element),
         };
         let row_bytes = scan.map_or(line_bytes, |scan| scan_bytes / scan.rows);
         let rows_at_once: usize = rows.iter().map(|row| row.axis.max_count()).product();

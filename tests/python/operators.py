@@ -1,5 +1,6 @@
 """The operators of poolnd by family and number of pooled axes, and what every call must do."""
 
+import re
 import time
 from collections.abc import Callable
 from typing import Any
@@ -17,6 +18,11 @@ FAMILIES = ("max_pool", "avg_pool", "adaptive_max_pool", "adaptive_avg_pool")
 
 SECONDS = 1.0
 """No refusal takes longer, whatever the sizes."""
+
+
+def name_of(value: object) -> str:
+    """The name of a parameter in that of its test: without addresses, which differ by process."""
+    return re.sub(r"( at)? 0x[0-9a-fA-F]+", "", repr(value))
 
 
 def operator(family: str, ndim: int, suffix: str = "") -> Callable[..., Any]:

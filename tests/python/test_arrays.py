@@ -16,7 +16,7 @@ import poolnd.nn.functional as F
 
 from . import reference
 from .closeness import DTYPES, assert_equal, assert_same_bits
-from .operators import FAMILIES, NDIMS, operator
+from .operators import FAMILIES, NDIMS, name_of, operator
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -152,7 +152,7 @@ def test_bfloat16_in_and_out() -> None:
 @pytest.mark.parametrize(
     "two",
     [2, np.int8(2), np.uint8(2), np.int64(2), np.uint64(2), np.intp(2), np.array(2), Length(2)],
-    ids=repr,
+    ids=name_of,
 )
 def test_integers_for_sizes(two: Any) -> None:
     x = np.arange(96.0).reshape(1, 1, 8, 12)

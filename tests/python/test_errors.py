@@ -17,7 +17,7 @@ from poolnd import PoolError
 
 from . import reference
 from .closeness import assert_equal
-from .operators import FAMILIES, NDIMS, SECONDS, operator, refuses
+from .operators import FAMILIES, NDIMS, SECONDS, name_of, operator, refuses
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -115,7 +115,7 @@ def test_no_kernel_size(family: str, ndim: int) -> None:
     "size",
     [2.0, "2", "same", True, np.True_, np.float64(2), float("nan"), 2j, {2}, {2: 2}, object(),
      (2.0,), ("2",), (True,), (None,), [[2]], np.array([1.5]), b"2", slice(2), Ellipsis],
-    ids=repr,
+    ids=name_of,
 )  # fmt: skip
 def test_sizes_that_are_no_integers(family: str, ndim: int, name: str, size: Any) -> None:
     arguments = {"kernel_size": 2, name: size}

@@ -13,7 +13,7 @@ from poolnd import PoolError, nn
 
 from . import irregular
 from .closeness import BFLOAT16, DTYPES, FLOATS, assert_equal
-from .operators import operator, refuses
+from .operators import name_of, operator, refuses
 from .strategies import Problem, fractional_problems
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -221,7 +221,7 @@ def test_samples_beyond_one() -> None:
         ({"output_size": 2, "generator": 3}, TypeError, "generator"),
         ({"output_size": 2, "generator": np.random.RandomState(0)}, TypeError, "generator"),
     ],
-    ids=str,
+    ids=name_of,
 )
 def test_refusals(ndim: int, options: dict[str, Any], error: Any, phrase: str) -> None:
     x = np.ones((1, 2) + (7,) * ndim)

@@ -5,8 +5,10 @@
 //! while after a call. To be woken takes a thread longer than many calls take.
 
 use std::any::Any;
+use std::hint::black_box;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::channel;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -58,9 +60,15 @@ impl Team {
     pub fn new(threads: usize) -> Self {
         let board = Arc::new(Board::default());
         let start = |index: &usize| {
-            let board = Arc::clone(&board);
+            let (board, (begun, begins)) = (Arc::clone(&board), channel());
             let thread = std::thread::Builder::new().name(format!("poolnd-{index}"));
-            thread.spawn(move || board.help()).is_ok()
+            let help = move || {
+                // Nobody listens only if that thread ended, and then there is no work.
+                let _ = begun.send(());
+                board.help();
+            };
+            // The next one takes memory only when this one has all of its own.
+            has_room() && thread.spawn(help).is_ok() && begins.recv().is_ok()
         };
         let helpers = (1..threads).take_while(start).count();
         Self { board, helpers }
@@ -76,6 +84,17 @@ impl Team {
     pub(crate) fn share(&self, work: &(dyn Fn() + Sync)) {
         share(work, |shift| self.board.post(Some(shift)));
     }
+}
+
+/// Whether there is memory for a thread: its stack, and more. A C library may end the process if what a
+/// thread keeps for itself cannot be had once it runs.
+fn has_room() -> bool {
+    const BYTES: usize = 4 << 20;
+    let mut room = Vec::<u8>::new();
+    let is_there = room.try_reserve_exact(BYTES).is_ok();
+    // Memory that nothing is done with might not be asked for.
+    black_box(&room);
+    is_there
 }
 
 impl Drop for Team {

@@ -6,7 +6,7 @@ use crate::dtype::Number;
 
 /// `for_dtype!(check [bool], case)` calls `check::<T>(&case)` with the case's dtype as `T`: one
 /// integer of every width and all floats, and those named besides. The property tests have all
-/// integers; here, where every operator is compiled once more, that would take minutes.
+/// integers; in `fuzz/`, where every operator is compiled once more, that would take minutes.
 macro_rules! for_dtype {
     ($check:ident [$($more:ident)*], $case:ident) => {{
         use half::{bf16, f16};
